@@ -8,6 +8,7 @@ export type ClusterErrorCode =
   | 'Busy'
   | 'Timeout'
   | 'ComponentFailed'
+  | 'CacheUnusable'
   | 'CommandFailed'
   | 'ApiFailed'
   | 'NotFound'
