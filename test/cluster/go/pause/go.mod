@@ -1,0 +1,3 @@
+module notejam.test/pause
+
+go 1.24.0
