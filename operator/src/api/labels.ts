@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto'
+import { apiVersion, type NotejamInstance } from './notejam.ts'
+import type { ObjectMeta, OwnerReference } from './objects.ts'
+
+/** Field manager of every child; force is used, for nobody else has a say in what we apply. */
+export const fieldManager = 'notejam-operator'
+
+/** Field manager of `status`. */
+export const statusFieldManager = 'notejam-operator/status'
+
+/** Selects every object that the operator made; its caches hold nothing else. */
+export const managedBySelector = 'app.kubernetes.io/managed-by=notejam-operator'
+
+/** Annotations that the operator puts on its children. */
+export const annotations = {
+  /** Release that a Deployment or a Job belongs to. */
+  release: 'notejam.io/release',
+  /** Image as the spec named it, where the child runs a digest. */
+  image: 'notejam.io/image',
+  /** Hash of the Secrets that a pod reads: a changed content rolls the pods. */
+  secretHash: 'notejam.io/secret-hash',
+  /** Hash of a pod template without this annotation: tells the pods of this template from older ones. */
+  templateHash: 'notejam.io/template-hash',
+} as const
+
+/** What a pod of an instance does. */
+export type Component = 'app' | 'migration'
+
+/** Longest name of a Service, a label value and a pod's host name (RFC 1123 label). */
+const longestName = 63
+const hashLength = 8
+
+/**
+ * Name of a child: the instance's name, a hyphen, the suffix. One that would be too long is cut and ends in a hash of the whole, so that two long
+ * names that begin alike never meet.
+ *
+ * @example childName('notes', 'data') // 'notes-data'
+ */
+export function childName(instance: string, suffix: string): string {
+  const whole = `${instance}-${suffix}`
+  if (whole.length <= longestName) return whole
+  const hash = createHash('sha256').update(whole).digest('hex').slice(0, hashLength)
+  return `${whole.slice(0, longestName - hashLength - 1).replace(/-+$/, '')}-${hash}`
+}
+
+/** Labels that select the pods of one component; a Deployment's selector can never change, so neither can these. */
+export function selectorLabels(instance: string, component: Component): Readonly<Record<string, string>> {
+  return {
+    'app.kubernetes.io/name': 'notejam',
+    'app.kubernetes.io/instance': instance,
+    'app.kubernetes.io/component': component,
+  }
+}
+
+/** The labels that Kubernetes recommends, with the selecting ones among them. */
+export function childLabels(instance: string, component: Component): Readonly<Record<string, string>> {
+  return {
+    ...selectorLabels(instance, component),
+    'app.kubernetes.io/part-of': 'notejam',
+    'app.kubernetes.io/managed-by': 'notejam-operator',
+  }
+}
+
+/** A selector in the form of `kubectl -l`. */
+export function formatSelector(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',')
+}
+
+/** The reference by which a child belongs to an instance, and is collected with it. */
+export function ownerReference(instance: NotejamInstance): OwnerReference {
+  return {
+    apiVersion,
+    kind: 'NotejamInstance',
+    name: instance.metadata.name,
+    uid: instance.metadata.uid ?? '',
+    controller: true,
+    blockOwnerDeletion: true,
+  }
+}
+
+/** Metadata of a child: name, labels, owner. */
+export function childMetadata(
+  instance: NotejamInstance,
+  component: Component,
+  name: string,
+  notes: Readonly<Record<string, string>> = {},
+): ObjectMeta {
+  return {
+    name,
+    ...(instance.metadata.namespace === undefined ? {} : { namespace: instance.metadata.namespace }),
+    labels: childLabels(instance.metadata.name, component),
+    ...(Object.keys(notes).length === 0 ? {} : { annotations: notes }),
+    ownerReferences: [ownerReference(instance)],
+  }
+}

@@ -1,0 +1,472 @@
+// Generated from crds/notejam.io_notejaminstances.yaml by operator/scripts/generate-types.ts; a test fails when the two differ.
+import type {ObjectMeta} from './objects.ts'
+
+/**
+ * NotejamInstance is one running Notejam - the app, its database, and the policy of its environment.
+ */
+export interface NotejamInstance {
+  apiVersion: string
+  kind: string
+  /**
+   * metadata of the object.
+   */
+  metadata: ObjectMeta
+  /**
+   * spec is the state that is wanted. Only people and pipelines write it, never the operator.
+   */
+  spec: {
+    /**
+     * environment is what the instance is for - Development, Test or Production. It chooses the defaults and what is forbidden, and cannot be changed.
+     */
+    environment: 'Development' | 'Test' | 'Production'
+    /**
+     * image is the Notejam image to run, by tag or by digest (name@sha256:…). A change starts a release - migration first, roll-out after it. An image pushed again under the same tag is not seen as a change.
+     */
+    image: string
+    /**
+     * imagePullSecrets names the Secrets in this namespace with which the image is pulled.
+     */
+    imagePullSecrets?: {
+      /**
+       * name of a Secret of type kubernetes.io/dockerconfigjson.
+       */
+      name: string
+    }[]
+    /**
+     * managementPolicy says whether the operator acts. Managed keeps the instance as the spec says; Paused changes nothing, and reports what it would change. A step that runs may end, no new one begins.
+     */
+    managementPolicy?: 'Managed' | 'Paused'
+    /**
+     * replicas is how many pods serve the app. Without it the environment decides (status.effectivePolicy.replicas); with SQLite it is at most 1. With 0 the app is stopped and the data kept.
+     */
+    replicas?: number
+    /**
+     * database says where the notes are kept.
+     */
+    database: {
+      /**
+       * type is the engine. SQLite is a file on a volume beside the app, for Development and Test. It cannot be changed.
+       */
+      type: 'SQLite'
+      /**
+       * sqlite keeps the notes in a file on a PersistentVolumeClaim. Only with type SQLite.
+       */
+      sqlite?: {
+        /**
+         * storage is the volume that holds the file - either a claim that the operator makes (size, storageClassName), or one that is there already (existingClaim).
+         */
+        storage: {
+          /**
+           * size of the volume; 1Gi if not given. It can only grow, and only if the storage class allows it.
+           */
+          size?: string
+          /**
+           * storageClassName is the class of the volume; the cluster's default class if not given. It cannot be changed.
+           */
+          storageClassName?: string
+          /**
+           * existingClaim names a PersistentVolumeClaim of this namespace to use instead of a new one. It stays when the instance is deleted. It cannot be changed.
+           */
+          existingClaim?: string
+        }
+      }
+    }
+    /**
+     * release says how a new image is taken in.
+     */
+    release?: {
+      /**
+       * retryToken is any text; changing it forgets the images that were given up, and tries the one in the spec again.
+       */
+      retryToken?: string
+      /**
+       * migration tunes the Job that brings the database schema forward before a roll-out.
+       */
+      migration?: {
+        /**
+         * deadlineSeconds is how long a migration may take, with the pull of its image, before it is ended and the release given up.
+         */
+        deadlineSeconds?: number
+      }
+      /**
+       * rollout tunes how pods of a new image replace those of the old one.
+       */
+      rollout?: {
+        /**
+         * minReadySeconds is how long a new pod must stay ready before it counts as good.
+         */
+        minReadySeconds?: number
+        /**
+         * progressDeadlineSeconds is how long a roll-out may make no progress before it is given up and the image before it is put back.
+         */
+        progressDeadlineSeconds?: number
+      }
+    }
+    /**
+     * http says how people reach the app.
+     */
+    http?: {
+      /**
+       * hosts are the DNS names of the app. The first is the canonical one, and makes the URL.
+       */
+      hosts?: string[]
+      /**
+       * ingress makes an Ingress for the hosts. Without it only the Service inside the cluster is there.
+       */
+      ingress?: {
+        /**
+         * className is the IngressClass; the cluster's default class if not given.
+         */
+        className?: string
+        /**
+         * annotations are set on the Ingress, for what the ingress controller understands.
+         */
+        annotations?: {
+          [k: string]: string
+        }
+        /**
+         * tls serves the hosts over HTTPS.
+         */
+        tls?: {
+          /**
+           * secretRef is the Secret of type kubernetes.io/tls with the certificate; the ingress controller reads it, or cert-manager fills it.
+           */
+          secretRef: {
+            /**
+             * name of the Secret.
+             */
+            name: string
+          }
+        }
+      }
+    }
+    /**
+     * resources are what one pod of the app asks for and may use. What is not given comes from the environment (status.effectivePolicy.resources).
+     */
+    resources?: {
+      /**
+       * requests is what the scheduler sets aside for a pod.
+       */
+      requests?: {
+        /**
+         * cpu in cores, for example 100m.
+         */
+        cpu?: string | number
+        /**
+         * memory in bytes, for example 160Mi.
+         */
+        memory?: string | number
+      }
+      /**
+       * limits is what a pod may use at most. More memory than that, and it is killed.
+       */
+      limits?: {
+        /**
+         * cpu in cores, for example 100m.
+         */
+        cpu?: string | number
+        /**
+         * memory in bytes, for example 160Mi.
+         */
+        memory?: string | number
+      }
+    }
+    /**
+     * app sets the Notejam app itself.
+     */
+    app?: {
+      /**
+       * secretRef names a Secret of this namespace whose entry secret-key (at least 32 bytes) keys what the app signs and hashes. Without it the operator makes one. A changed content rolls the pods.
+       */
+      secretRef?: {
+        /**
+         * name of the Secret.
+         */
+        name: string
+      }
+      /**
+       * publicURL is the address that people type, where it is not https (with tls) or http and the first host - behind a port or another proxy, for example.
+       */
+      publicURL?: string
+    }
+  }
+  /**
+   * status is the state that was found, written by the operator alone.
+   */
+  status?: {
+    /**
+     * observedGeneration is the generation of the spec that the rest of the status is about.
+     */
+    observedGeneration?: number
+    /**
+     * conditions are Ready, Reconciling, Stalled, Available, SchemaCurrent and Paused; each reason has a page in the reference.
+     */
+    conditions?: {
+      /**
+       * type of the condition.
+       */
+      type: string
+      /**
+       * status is True, False or Unknown.
+       */
+      status: 'True' | 'False' | 'Unknown'
+      /**
+       * observedGeneration is the generation of the spec that the condition was set for.
+       */
+      observedGeneration?: number
+      /**
+       * lastTransitionTime is when the status of the condition last changed.
+       */
+      lastTransitionTime: string
+      /**
+       * reason says in one word why; one of a closed list.
+       */
+      reason: string
+      /**
+       * message says what happened and what to do.
+       */
+      message: string
+    }[]
+    /**
+     * replicas is how many pods of the app there are.
+     */
+    replicas?: number
+    /**
+     * readyReplicas is how many of them are ready.
+     */
+    readyReplicas?: number
+    /**
+     * selector finds the pods of the app; used by the scale subresource.
+     */
+    selector?: string
+    /**
+     * url is where the app is reached.
+     */
+    url?: string
+    /**
+     * release is what runs, what is under way, and what came before.
+     */
+    release?: {
+      /**
+       * counter is the number of the newest release; release r17 is the seventeenth of this instance.
+       */
+      counter?: number
+      /**
+       * retryToken is the spec's token that was last acted on.
+       */
+      retryToken?: string
+      /**
+       * current is the release whose roll-out was completed last.
+       */
+      current?: {
+        /**
+         * id of the release, r1 for the first.
+         */
+        id?: string
+        /**
+         * image as the spec named it.
+         */
+        image: string
+        /**
+         * digest that the migration Job ran, and the pods run.
+         */
+        digest?: string
+        /**
+         * version is the tag of the image, or the beginning of its digest.
+         */
+        version?: string
+        /**
+         * schemaVersion is the version of the database schema after its migration.
+         */
+        schemaVersion?: string
+        /**
+         * since is when the release was complete (current) or began (target).
+         */
+        since?: string
+      }
+      /**
+       * target is the release under way; absent when there is none.
+       */
+      target?: {
+        /**
+         * id of the release, r1 for the first.
+         */
+        id?: string
+        /**
+         * image as the spec named it.
+         */
+        image: string
+        /**
+         * digest that the migration Job ran, and the pods run.
+         */
+        digest?: string
+        /**
+         * version is the tag of the image, or the beginning of its digest.
+         */
+        version?: string
+        /**
+         * schemaVersion is the version of the database schema after its migration.
+         */
+        schemaVersion?: string
+        /**
+         * since is when the release was complete (current) or began (target).
+         */
+        since?: string
+      }
+      /**
+       * history holds the last five releases that ended, the newest first.
+       */
+      history?: {
+        /**
+         * id of the release.
+         */
+        id: string
+        /**
+         * image as the spec named it.
+         */
+        image: string
+        /**
+         * digest that ran, if it came so far.
+         */
+        digest?: string
+        /**
+         * result is Succeeded, Failed (nothing was rolled out), RolledBack or Superseded.
+         */
+        result: 'Succeeded' | 'Failed' | 'RolledBack' | 'Superseded'
+        /**
+         * reason of a failure, one of those of the condition Stalled.
+         */
+        reason?: string
+        /**
+         * startTime is when the release began.
+         */
+        startTime?: string
+        /**
+         * completionTime is when it ended.
+         */
+        completionTime?: string
+      }[]
+      /**
+       * rejected are the images that failed, and are not tried again until spec.release.retryToken changes; the newest first, at most 20.
+       */
+      rejected?: {
+        /**
+         * image as the spec named it.
+         */
+        image: string
+        /**
+         * digest that ran, if it came so far.
+         */
+        digest?: string
+        /**
+         * reason of the failure, one of those of the condition Stalled.
+         */
+        reason: string
+        /**
+         * message with the exit code and the last lines of the log.
+         */
+        message?: string
+        /**
+         * time of the failure.
+         */
+        time?: string
+      }[]
+    }
+    /**
+     * operation is the journal of what is being done, written before it is done; absent when nothing is.
+     */
+    operation?: {
+      /**
+       * id of the operation; a release's is its own, with the attempt behind a hyphen.
+       */
+      id: string
+      /**
+       * version of the journal's form, so that a newer operator knows an older entry.
+       */
+      version: number
+      /**
+       * type of the operation.
+       */
+      type: 'Release'
+      /**
+       * step that is under way.
+       */
+      step: 'Migrating' | 'RollingOut' | 'RollingBack'
+      /**
+       * reason why the release is being rolled back; only then.
+       */
+      reason?: string
+      /**
+       * message that goes with the reason.
+       */
+      message?: string
+      /**
+       * startTime is when the operation began.
+       */
+      startTime: string
+      /**
+       * stepTime is when its present step began.
+       */
+      stepTime?: string
+      /**
+       * deadlineTime is when its present step is given up.
+       */
+      deadlineTime?: string
+    }
+    /**
+     * effectivePolicy is what the spec and the defaults of the environment came to.
+     */
+    effectivePolicy?: {
+      /**
+       * replicas that are wanted.
+       */
+      replicas?: number
+      /**
+       * rolloutStrategy is Recreate (SQLite, one pod at a time) or RollingUpdate.
+       */
+      rolloutStrategy?: 'Recreate' | 'RollingUpdate'
+      /**
+       * storageSize of the volume that the operator keeps.
+       */
+      storageSize?: string
+      /**
+       * publicURL that the app is told.
+       */
+      publicURL?: string
+      /**
+       * resources of one pod of the app.
+       */
+      resources?: {
+        /**
+         * requests of one pod.
+         */
+        requests?: {
+          [k: string]: string
+        }
+        /**
+         * limits of one pod.
+         */
+        limits?: {
+          [k: string]: string
+        }
+      }
+    }
+    /**
+     * inventory lists the objects that the operator keeps for this instance.
+     */
+    inventory?: {
+      /**
+       * kind of the object.
+       */
+      kind: string
+      /**
+       * name of the object, in the instance's namespace.
+       */
+      name: string
+      /**
+       * uid of the object.
+       */
+      uid: string
+    }[]
+  }
+}

@@ -1,0 +1,35 @@
+import type { NotejamInstance as GeneratedInstance } from './notejam-instance.gen.ts'
+import type { Immutable } from './objects.ts'
+
+/** Group of every kind of ours. */
+export const apiGroup = 'notejam.io'
+
+/** Version that is served and stored. */
+export const apiVersion = `${apiGroup}/v1`
+
+/** One running Notejam, as the API server hands it out; crds/ is the source of its fields. */
+export type NotejamInstance = Immutable<GeneratedInstance>
+
+/** What is wanted of an instance. */
+export type InstanceSpec = NotejamInstance['spec']
+
+/** What was found of an instance. */
+export type InstanceStatus = NonNullable<NotejamInstance['status']>
+
+/** Releases of an instance: what runs, what is under way, what came before. */
+export type ReleaseStatus = NonNullable<InstanceStatus['release']>
+
+/** A release that runs or is under way. */
+export type Release = NonNullable<ReleaseStatus['current']>
+
+/** A release that ended. */
+export type PastRelease = NonNullable<ReleaseStatus['history']>[number]
+
+/** An image that is not tried again. */
+export type RejectedImage = NonNullable<ReleaseStatus['rejected']>[number]
+
+/** The write-ahead journal: what is being done. */
+export type Operation = NonNullable<InstanceStatus['operation']>
+
+/** What an instance is for. */
+export type Environment = InstanceSpec['environment']

@@ -1,0 +1,72 @@
+import type { Environment, InstanceSpec } from './notejam.ts'
+
+/** What one pod asks for and may use, as Kubernetes writes it. */
+export interface PodResources {
+  readonly requests: Readonly<Record<string, string>>
+  readonly limits: Readonly<Record<string, string>>
+}
+
+/** What the spec and the defaults of its environment come to: every builder and planner reads this, none a default of its own. */
+export interface EffectivePolicy {
+  readonly replicas: number
+  readonly rolloutStrategy: 'Recreate' | 'RollingUpdate'
+  /** Absent when the claim is not the operator's. */
+  readonly storageSize?: string
+  /** Absent when nobody outside the cluster reaches the app. */
+  readonly publicURL?: string
+  readonly resources: PodResources
+  readonly migrationDeadlineSeconds: number
+  readonly minReadySeconds: number
+  readonly progressDeadlineSeconds: number
+}
+
+/** Pods by environment where `replicas` is not given (shared design of the API: 1, 2, 3). */
+const defaultReplicas: Readonly<Record<Environment, number>> = { Development: 1, Test: 2, Production: 3 }
+
+/** One pod under load takes 81 MiB after 200 sign-ins (measured with the allocator settings of the image); the rest is head room. */
+const defaultResources: PodResources = { requests: { cpu: '100m', memory: '160Mi' }, limits: { memory: '320Mi' } }
+
+const defaultStorageSize = '1Gi'
+
+/** Works out {@link EffectivePolicy}. The static defaults repeat those of the schema for blocks that are not there at all. */
+export function effectivePolicy(spec: InstanceSpec): EffectivePolicy {
+  const sqlite = spec.database.type === 'SQLite'
+  const storage = spec.database.sqlite?.storage
+  const publicURL = formatPublicURL(spec)
+  return {
+    replicas: spec.replicas ?? (sqlite ? 1 : defaultReplicas[spec.environment]),
+    rolloutStrategy: sqlite ? 'Recreate' : 'RollingUpdate',
+    ...(storage === undefined || storage.existingClaim !== undefined ? {} : { storageSize: storage.size ?? defaultStorageSize }),
+    ...(publicURL === undefined ? {} : { publicURL }),
+    resources: effectiveResources(spec.resources),
+    migrationDeadlineSeconds: spec.release?.migration?.deadlineSeconds ?? 1800,
+    minReadySeconds: spec.release?.rollout?.minReadySeconds ?? 5,
+    progressDeadlineSeconds: spec.release?.rollout?.progressDeadlineSeconds ?? 300,
+  }
+}
+
+function formatPublicURL(spec: InstanceSpec): string | undefined {
+  const given = spec.app?.publicURL
+  if (given !== undefined) return given.replace(/\/$/, '')
+  const host = spec.http?.hosts?.[0]
+  if (host === undefined || spec.http?.ingress === undefined) return undefined
+  return `${spec.http.ingress.tls === undefined ? 'http' : 'https'}://${host}`
+}
+
+/** A limit that is given alone lowers the default request below it: Kubernetes refuses a request above its limit. */
+function effectiveResources(given: InstanceSpec['resources']): PodResources {
+  const requests: Record<string, string> = { ...defaultResources.requests, ...toStrings(given?.requests) }
+  const limits: Record<string, string> = { ...toStrings(given?.limits) }
+  for (const [name, value] of Object.entries(limits)) {
+    if (given?.requests?.[name as 'cpu'] === undefined && name in requests) requests[name] = value
+  }
+  for (const [name, value] of Object.entries(defaultResources.limits)) {
+    if (limits[name] === undefined && given?.requests?.[name as 'cpu'] === undefined) limits[name] = value
+  }
+  return { requests, limits }
+}
+
+function toStrings(quantities: Readonly<Record<string, string | number | undefined>> | undefined): Record<string, string> {
+  const entries = Object.entries(quantities ?? {}).filter((entry): entry is [string, string | number] => entry[1] !== undefined)
+  return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]))
+}

@@ -1,0 +1,109 @@
+import type { ConditionState } from '../runtime/conditions.ts'
+
+/**
+ * Reasons for which a person is needed. Each also is a reason of `Ready=False`, so that `kubectl get notejam` shows it. The text says what it means
+ * and what to do; the reference in docs/ is made from it.
+ */
+const stalledReasons = {
+  ApplyRefused: 'The API server refused an object that the operator wanted to write, for example by a quota or a policy. The message has its answer; once the cause is gone the operator goes on by itself.',
+  ClaimNotFound: 'The PersistentVolumeClaim of database.sqlite.storage.existingClaim is not there. Create it, or create the instance anew without existingClaim.',
+  DowngradeRefused: 'The image is older than the database schema allows: a contract migration removed what it needs. Go back to a newer image.',
+  ImagePullFailed: 'A node cannot pull the image. Correct spec.image or spec.imagePullSecrets, or push the image: the pull is tried again by itself.',
+  MigrationFailed: 'The migration Job failed. The message has its exit code and the last lines of its log; what served before still serves. Give a corrected image, or change spec.release.retryToken to try this one again.',
+  MigrationLocked: 'The migration Job found the database locked, however often it tried. Find who holds the lock, then change spec.release.retryToken.',
+  MigrationTimedOut: 'The migration Job did not end within spec.release.migration.deadlineSeconds. Raise it, or find what the Job waited for; then change spec.release.retryToken.',
+  NameConflict: 'An object of the name that the operator needs is there and belongs to somebody else; it is left alone. Rename or delete it, or give the instance another name.',
+  RolloutCrashed: 'The pods of a new image ended again and again. The message has the exit code and the last lines of the log; the image before was put back, if there was one.',
+  RolloutDeadlineExceeded: 'The pods of a new image did not become ready within spec.release.rollout.progressDeadlineSeconds; the image before was put back, if there was one.',
+  SchemaDrifted: 'The migration Job found applied migrations whose content is not that of its image. Give the image that made the schema, or a later one of the same line.',
+  SecretKeyMissing: 'The Secret that the spec names has no entry secret-key, or one shorter than 32 bytes. Add it.',
+  SecretNotFound: 'The Secret that the spec names is not there. Create it in the namespace of the instance.',
+  StorageNotExpandable: 'The volume could not be grown: its storage class does not allow it. Set the size back, or use another class in a new instance.',
+} as const
+
+/** Every condition of a NotejamInstance and its reasons: a closed list, so that alerts and scripts can rely on it. */
+export const conditionReasons = {
+  Ready: {
+    Serving: 'The release that the spec asks for is served.',
+    ScaledToZero: 'spec.replicas is 0: nothing serves, as asked for, and the data is kept.',
+    Starting: 'The first release is on its way.',
+    Updating: 'A new release or a change of the pods is on its way.',
+    Degraded: 'Fewer pods are ready than wanted, with no roll-out under way. The message says what the pods say.',
+    Deleting: 'The instance is being deleted.',
+    ...stalledReasons,
+  },
+  Reconciling: {
+    Creating: 'The objects of the instance are being made.',
+    Migrating: 'The migration Job of a release runs; what served before still serves.',
+    RollingOut: 'Pods are being replaced by those of the new template.',
+    RollingBack: 'The image before is being put back, because the new one failed.',
+    Waiting: 'Something outside must change first; the message says what.',
+    Deleting: 'The instance is being deleted.',
+    Idle: 'There is nothing to do.',
+  },
+  Stalled: {
+    ...stalledReasons,
+    None: 'Nothing keeps the instance from what its spec asks for.',
+  },
+  Available: {
+    MinimumReplicas: 'At least one pod serves.',
+    BelowMinimum: 'No pod serves.',
+    ScaledToZero: 'spec.replicas is 0.',
+  },
+  SchemaCurrent: {
+    AtTarget: 'The database schema is that of the image in the spec.',
+    Behind: 'The migration to the image in the spec has not run yet, or has failed.',
+    Migrating: 'The migration to the image in the spec runs.',
+  },
+  Paused: {
+    ByPolicy: 'spec.managementPolicy is Paused, and everything is as the spec says.',
+    PendingChanges: 'spec.managementPolicy is Paused, and the operator would change what the message names.',
+    NotPaused: 'spec.managementPolicy is Managed.',
+  },
+} as const satisfies Readonly<Record<string, Readonly<Record<string, string>>>>
+
+/** Type of a condition. */
+export type ConditionType = keyof typeof conditionReasons
+
+/** Reasons that a condition can have. */
+export type ReasonOf<Type extends ConditionType> = keyof (typeof conditionReasons)[Type] & string
+
+/** Reasons for which a person is needed. */
+export type StalledReason = keyof typeof stalledReasons
+
+/** Longest message: what `metav1.Condition` allows is 32,768, what people read in a terminal is far less; migrations bring log lines. */
+export const longestMessage = 4096
+
+/** A condition whose reason is one of its own. */
+export function condition<Type extends ConditionType>(
+  type: Type,
+  status: ConditionState['status'],
+  reason: ReasonOf<Type>,
+  message: string,
+  observedGeneration: number,
+): ConditionState {
+  return { type, status, reason, message: clip(message, longestMessage), observedGeneration }
+}
+
+/** Cuts a text to at most `length` UTF-16 units, with an ellipsis where something was cut off. */
+export function clip(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length - 1)}…`
+}
+
+/** Events that are recorded about an instance, on transitions only. */
+export const eventReasons = {
+  ReleaseStarted: 'A new image was seen, and its release began.',
+  ReleaseSucceeded: 'The new image is served.',
+  ReleaseFailed: 'A release was given up.',
+  RolledBack: 'The image before is served again.',
+  MigrationStarted: 'The migration Job was created.',
+  MigrationSucceeded: 'The migration Job succeeded.',
+  MigrationFailed: 'The migration Job failed.',
+  RolloutStalled: 'The pods of a new image do not become ready.',
+  Stalled: 'A person is needed; the message says for what.',
+  NameConflict: 'An object of a needed name belongs to somebody else.',
+  PausedWithPendingChanges: 'The instance is paused, and there is something to change.',
+} as const
+
+/** Reason of an event. */
+export type EventReason = keyof typeof eventReasons
