@@ -1,0 +1,172 @@
+/**
+ * The whole style sheet. Notejam's look (narrow "My pads", wide content, quiet greys) with colours that pass WCAG 2.2 AA in both
+ * themes; `stylesheet.test.ts` computes the contrasts. It is a module, so that the bundled image is one file and starting reads nothing.
+ */
+export const stylesheet = /* css */ `
+:root {
+  color-scheme: light dark;
+  --page: #ffffff;
+  --raised: #f6f6f6;
+  --text: #444444;
+  --strong: #222222;
+  --heading: #555555;
+  --muted: #666666;
+  --rule: #dddddd;
+  --border: #858585;
+  --button: #eeeeee;
+  --button-hover: #dddddd;
+  --danger: #c00000;
+  --focus: #1a5fb4;
+  --mark: #fff2a8;
+  --success-text: #2d662e;
+  --success-page: #dff0d8;
+  --success-rule: #b5d6a5;
+  --error-text: #93322f;
+  --error-page: #f2dede;
+  --error-rule: #e0b4b4;
+  --sans: "Helvetica Neue", Helvetica, Arial, "Liberation Sans", sans-serif;
+  --mono: ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mono", monospace;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --page: #1b1b1b;
+    --raised: #262626;
+    --text: #cccccc;
+    --strong: #f0f0f0;
+    --heading: #bbbbbb;
+    --muted: #a6a6a6;
+    --rule: #3d3d3d;
+    --border: #8c8c8c;
+    --button: #333333;
+    --button-hover: #3d3d3d;
+    --danger: #ff8f87;
+    --focus: #8ab4f8;
+    --mark: #5c5100;
+    --success-text: #a9dba9;
+    --success-page: #1d331e;
+    --success-rule: #35593a;
+    --error-text: #f4b6b2;
+    --error-page: #3b2020;
+    --error-rule: #6a3a3a;
+  }
+}
+*, ::before, ::after { box-sizing: border-box; }
+html { font: 87.5%/1.5 var(--sans); -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
+body { margin: 0; background: var(--page); color: var(--text); }
+.page { max-width: 64rem; margin: 0 auto; padding: 2rem 1.25rem; }
+a { color: var(--strong); text-underline-offset: .15em; }
+a:hover { color: var(--strong); text-decoration-thickness: 2px; }
+:focus-visible { outline: 3px solid var(--focus); outline-offset: 2px; border-radius: 2px; }
+p { margin: 0 0 1rem; }
+hr { border: 0; border-top: 1px solid var(--rule); margin: 1rem 0; }
+h1, h2, h3 { color: var(--heading); line-height: 1.2; overflow-wrap: anywhere; }
+h2 { font-size: 1.5rem; margin: 0 0 .75rem; }
+h3 { font-size: 1.2rem; margin: 1.5rem 0 .5rem; }
+h1 { margin: 0 0 2rem; font-weight: normal; font-size: 1.65rem; letter-spacing: -.02em; }
+.logo { font-size: 2em; letter-spacing: -.03em; color: var(--heading); text-decoration: none; margin-right: .15em; }
+.logo strong { font-weight: bold; }
+.skip { position: absolute; left: .5rem; top: -10rem; padding: .5rem 1rem; background: var(--page); z-index: 1; }
+.skip:focus { top: .5rem; }
+.visually-hidden { position: absolute; width: 1px; height: 1px; margin: -1px; padding: 0; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+
+.account { float: right; display: flex; flex-wrap: wrap; gap: .25rem .9rem; align-items: center; justify-content: flex-end; font-size: .9rem; max-width: 100%; padding-left: 1rem; }
+.account .who { overflow-wrap: anywhere; }
+.account form { display: inline; }
+.account a, button.link { display: inline-block; min-height: 24px; line-height: 24px; }
+button.link { border: 0; padding: 0; background: none; color: var(--strong); font: inherit; line-height: 24px; text-decoration: underline; cursor: pointer; text-underline-offset: .15em; }
+
+.columns { display: grid; grid-template-columns: 11.5rem minmax(0, 1fr); gap: 0 1.75rem; clear: both; }
+.pads h2 { font-size: 1.5rem; }
+.pads ul { list-style: none; margin: 0; padding: 0; }
+.pads a { display: block; padding: .2rem 0; min-height: 24px; color: var(--heading); text-decoration: none; overflow-wrap: anywhere; }
+.pads a:hover { color: var(--strong); text-decoration: underline; }
+.pads [aria-current] { font-weight: bold; color: var(--strong); }
+.pads .empty, .empty { color: var(--muted); font-style: italic; }
+.search { display: flex; gap: .35rem; margin: 0 0 1.25rem; }
+.search input { flex: 1; min-width: 0; margin: 0; width: 100%; }
+main { min-height: 24rem; min-width: 0; }
+.narrow { max-width: 24rem; margin: 2rem auto 0; }
+.wide-form { max-width: 40rem; }
+
+.alert { text-align: center; border: 1px solid; border-radius: 3px; padding: .6rem 1rem; margin: 0 0 1.25rem; overflow-wrap: anywhere; }
+.alert form { display: inline; margin-left: .5rem; }
+.alert-success { color: var(--success-text); background: var(--success-page); border-color: var(--success-rule); }
+.alert-error { color: var(--error-text); background: var(--error-page); border-color: var(--error-rule); }
+.alert a, .alert button.link { color: inherit; }
+.error-summary { text-align: left; }
+.error-summary h2 { font-size: 1.1rem; color: inherit; margin: 0 0 .3rem; }
+.error-summary ul { margin: 0; padding-left: 1.2rem; }
+
+table { border-collapse: collapse; width: 100%; margin: 0 0 1.25rem; font-size: .95rem; table-layout: fixed; }
+th { text-align: left; font-weight: bold; padding: .4rem .7rem; vertical-align: bottom; }
+td { border-top: 1px solid var(--rule); padding: .7rem; vertical-align: top; overflow-wrap: anywhere; }
+.notes th:first-child { width: 56%; }
+.notes .pad { color: var(--muted); }
+.notes .when, .notes th:last-child { text-align: right; }
+time { color: var(--muted); font-style: italic; }
+.order { white-space: nowrap; }
+.order a { display: inline-block; min-width: 24px; line-height: 24px; text-align: center; text-decoration: none; color: var(--muted); }
+.order a:hover, .order a[aria-current] { color: var(--strong); }
+.order a[aria-current] { text-decoration: underline; text-decoration-thickness: 2px; }
+
+.pagination { margin: 0 0 1.25rem; }
+.pagination ul { list-style: none; display: flex; flex-wrap: wrap; gap: .25rem; margin: 0; padding: 0; }
+.pagination a, .pagination [aria-current], .pagination .gap { display: inline-block; min-width: 28px; line-height: 28px; text-align: center; }
+.pagination [aria-current] { font-weight: bold; }
+
+label, legend { display: block; font-weight: bold; font-size: .95rem; margin: 0 0 .25rem; }
+.field { margin: 0 0 1.1rem; }
+.hint { color: var(--muted); font-size: .9rem; margin: 0 0 .25rem; }
+input, select, textarea { font: inherit; color: var(--text); background: var(--page); border: 1px solid var(--border); border-radius: 2px; padding: .45rem .5rem; width: 100%; }
+input[type="radio"], input[type="checkbox"] { width: auto; margin: 0 .4rem 0 0; min-width: 1.1em; min-height: 1.1em; }
+label.choice { font-weight: normal; padding: .2rem 0; }
+textarea { min-height: 18rem; resize: vertical; line-height: 1.5; }
+[aria-invalid="true"] { border-color: var(--danger); border-width: 2px; }
+.errorlist { list-style: none; margin: .3rem 0 0; padding: 0; color: var(--danger); font-size: .95rem; }
+.errorlist li::before { content: "\\26A0\\FE0E\\00A0"; }
+fieldset { border: 0; margin: 0 0 1.1rem; padding: 0; }
+
+.button, button:not(.link) { display: inline-block; min-height: 2.4rem; padding: .5rem .8rem; font: bold .85rem/1.3 var(--sans); color: var(--strong); background: var(--button); border: 1px solid var(--border); border-radius: 3px; text-decoration: none; cursor: pointer; }
+.button:hover, button:not(.link):hover { background: var(--button-hover); }
+.actions { display: flex; flex-wrap: wrap; gap: .6rem 1.1rem; align-items: center; margin: 0 0 1.25rem; }
+.actions .end { margin-left: auto; }
+.danger, button.danger:not(.link), a.danger { color: var(--danger); }
+
+.text { overflow-wrap: anywhere; white-space: pre-wrap; margin: 0 0 1.25rem; }
+.markdown { overflow-wrap: anywhere; margin: 0 0 1.25rem; }
+.markdown pre, .compare pre { white-space: pre-wrap; overflow-wrap: anywhere; font: .95rem/1.5 var(--mono); background: var(--raised); padding: .7rem; margin: 0 0 1rem; }
+.markdown code { font-family: var(--mono); }
+.markdown blockquote { margin: 0 0 1rem; padding-left: 1rem; border-left: 3px solid var(--rule); }
+.markdown table { table-layout: auto; }
+.preview { border: 1px dashed var(--border); padding: 1rem; margin: 0 0 1.25rem; }
+.compare { display: grid; grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); gap: 1.25rem; }
+mark { background: var(--mark); color: inherit; }
+.results { list-style: none; margin: 0; padding: 0; }
+.results li { border-top: 1px solid var(--rule); padding: .7rem 0; overflow-wrap: anywhere; }
+.results p { margin: .2rem 0 0; }
+
+footer { clear: both; border-top: 1px solid var(--rule); margin-top: 2.5rem; padding-top: .8rem; font-size: .9rem; color: var(--muted); }
+
+@media (max-width: 47.9375rem) {
+  .page { padding: 1rem .9rem; }
+  .account { float: none; justify-content: flex-start; padding: 0 0 .75rem; }
+  h1 { margin-bottom: 1.25rem; }
+  .columns { display: block; }
+  .pads { border-bottom: 1px solid var(--rule); margin: 0 0 1.25rem; padding: 0 0 .75rem; }
+  .pads h2 { font-size: 1.1rem; margin: 0 0 .3rem; }
+  .pads .list { display: flex; gap: 1.25rem; align-items: baseline; overflow-x: auto; padding: 4px; }
+  .pads ul { display: flex; gap: 1.25rem; }
+  .pads a { white-space: nowrap; max-width: 60vw; overflow: hidden; text-overflow: ellipsis; line-height: 2; }
+  .pads hr { display: none; }
+  .notes th:first-child { width: 46%; }
+  th, td { padding-left: .3rem; padding-right: .3rem; }
+  .actions .end { margin-left: 0; }
+}
+@media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }
+@media (forced-colors: active) { .alert { border-width: 2px; } [aria-current] { outline: 1px solid; } }
+@media print {
+  .account, .pads, .search, .actions, .pagination, .order, footer, .skip { display: none; }
+  .columns { display: block; }
+  body { color: #000; background: #fff; }
+}
+`

@@ -1,0 +1,55 @@
+/** Exit codes of the image contract; the operator acts on them (docs/reference: image contract). */
+export const exitCodes = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  locked: 3,
+  drifted: 4,
+  contractedPast: 5,
+  fenceRefused: 6,
+  smokeFailed: 10,
+} as const
+
+/** One of {@link exitCodes}. */
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
+
+/** Options of an {@link AppError}. */
+export interface AppErrorOptions {
+  /** Stable, CamelCase; what callers and the operator tell errors apart by. */
+  readonly code: string
+  /** What a command ends with; 1 unless told. */
+  readonly exitCode?: ExitCode
+  readonly cause?: unknown
+}
+
+/** An error that says what happened, to what, and what to do; `message` is fit to be shown to an operator. */
+export class AppError extends Error {
+  readonly code: string
+  readonly exitCode: ExitCode
+
+  constructor(message: string, options: AppErrorOptions) {
+    super(message, { cause: options.cause })
+    this.name = 'AppError'
+    this.code = options.code
+    this.exitCode = options.exitCode ?? exitCodes.failed
+  }
+}
+
+/** The environment or the command line is wrong; lists every problem at once. */
+export class ConfigError extends AppError {
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(problems.length === 1 ? `${problems[0]}` : `${problems.length} problems in the environment:\n  ${problems.join('\n  ')}`, {
+      code: 'InvalidConfig',
+      exitCode: exitCodes.usage,
+    })
+    this.name = 'ConfigError'
+    this.problems = problems
+  }
+}
+
+/** The message of anything thrown, without its stack. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
