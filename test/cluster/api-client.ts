@@ -117,7 +117,7 @@ export class ApiClient {
   /** The object, or `undefined` if there is none. */
   async get<T extends KubeObject = KubeObject>(type: TypeOf, name: string, namespace?: string): Promise<T | undefined> {
     const answer = await this.call('GET', await this.path(type, namespace, name))
-    return answer.status === 404 ? undefined : this.#parse<T>(answer, `get ${type.kind} ${name}`)
+    return answer.status === 404 ? undefined : (this.#parse(answer, `get ${type.kind} ${name}`) as T)
   }
 
   /** All objects of a kind, in one namespace or in all. */
@@ -127,22 +127,22 @@ export class ApiClient {
     query: Readonly<Record<string, string>> = {},
   ): Promise<readonly T[]> {
     const answer = await this.call('GET', await this.path(type, namespace), { query })
-    const list = this.#parse<{ readonly items: readonly T[] | null }>(answer, `list ${type.kind}`)
+    const list = this.#parse(answer, `list ${type.kind}`) as { readonly items: readonly T[] | null }
     // Items of a list lack the type that the list has.
-    return (list.items ?? []).map((item) => ({ ...item, apiVersion: type.apiVersion, kind: type.kind }))
+    return (list.items ?? []).map((item) => Object.assign(item, { apiVersion: type.apiVersion, kind: type.kind }))
   }
 
   /** Creates; an object that exists already is an error. */
   async create<T extends KubeObject>(object: T): Promise<T> {
     const path = await this.path(object, object.metadata.namespace)
-    return this.#parse<T>(await this.call('POST', path, { body: object }), `create ${object.kind} ${object.metadata.name}`)
+    return this.#parse(await this.call('POST', path, { body: object }), `create ${object.kind} ${object.metadata.name}`) as T
   }
 
   /** Server-side apply with force; creates what is not there. */
   async apply<T extends KubeObject>(object: T, fieldManager = 'test'): Promise<T> {
     const path = await this.path(object, object.metadata.namespace, object.metadata.name)
     const options = { body: object, contentType: 'application/apply-patch+yaml', query: { fieldManager, force: 'true' } }
-    return this.#parse<T>(await this.call('PATCH', path, options), `apply ${object.kind} ${object.metadata.name}`)
+    return this.#parse(await this.call('PATCH', path, options), `apply ${object.kind} ${object.metadata.name}`) as T
   }
 
   /** JSON merge patch (RFC 7396), also of a subresource such as `status` or `scale`. */
@@ -155,10 +155,10 @@ export class ApiClient {
   ): Promise<T> {
     const path = await this.path(type, namespace, name)
     const options = { body: patch, contentType: 'application/merge-patch+json' }
-    return this.#parse<T>(
+    return this.#parse(
       await this.call('PATCH', subresource === undefined ? path : `${path}/${subresource}`, options),
       `patch ${type.kind} ${name}`,
-    )
+    ) as T
   }
 
   /** Deletes in the background; what is not there is fine. */
@@ -207,12 +207,12 @@ export class ApiClient {
 
   async #discover(base: string): Promise<readonly Resource[]> {
     const answer = await this.call('GET', base)
-    return answer.status === 404 ? [] : this.#parse<{ readonly resources: readonly Resource[] }>(answer, `discover ${base}`).resources
+    return answer.status === 404 ? [] : (this.#parse(answer, `discover ${base}`) as { readonly resources: readonly Resource[] }).resources
   }
 
-  #parse<T>(answer: Answer, what: string): T {
+  #parse(answer: Answer, what: string): unknown {
     if (answer.status >= 300) throw failure(answer, what)
-    return JSON.parse(answer.text) as T
+    return JSON.parse(answer.text)
   }
 }
 

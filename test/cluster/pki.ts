@@ -76,13 +76,13 @@ function certificate(request: CertificateRequest): string {
 
 function newKey(): { readonly publicKey: KeyObject; readonly privateKey: KeyObject; readonly pem: string } {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  return { publicKey, privateKey, pem: privateKey.export({ format: 'pem', type: 'pkcs8' }).toString() }
+  return { publicKey, privateKey, pem: privateKey.export({ format: 'pem', type: 'pkcs8' }) }
 }
 
 /** An EC key pair in PEM without a certificate: what service account tokens are signed with. */
 export function createSigningKey(): { readonly publicKey: string; readonly privateKey: string } {
   const key = newKey()
-  return { publicKey: key.publicKey.export({ format: 'pem', type: 'spki' }).toString(), privateKey: key.pem }
+  return { publicKey: key.publicKey.export({ format: 'pem', type: 'spki' }), privateKey: key.pem }
 }
 
 /** A certificate authority of one cluster. Elliptic curves (P-256) only: a key takes less than a millisecond, an RSA one up to a second. */

@@ -32,7 +32,7 @@ async function namespacedLists(api: ApiClient): Promise<readonly ResourceList[]>
 function redact(object: KubeObject): KubeObject {
   const { managedFields: _dropped, ...metadata } = object.metadata
   if (object.kind !== 'Secret') return { ...object, metadata }
-  const data = Object.fromEntries(Object.keys((object['data'] ?? {}) as object).map((key) => [key, '(not kept)']))
+  const data = Object.fromEntries(Object.keys(object['data'] ?? {}).map((key) => [key, '(not kept)']))
   return { ...object, metadata, data }
 }
 

@@ -74,7 +74,8 @@ export class NotejamClient {
   }
 
   async #expectRedirect(what: string, answer: PageAnswer): Promise<void> {
-    if (answer.status < 300 || answer.status > 399) throw new Error(`${what}: expected a redirect, got ${answer.status}: ${answer.body.slice(0, 2_000)}`)
+    if (answer.status < 300 || answer.status > 399)
+      throw new Error(`${what}: expected a redirect, got ${answer.status}: ${answer.body.slice(0, 2_000)}`)
   }
 
   async #send(method: 'GET' | 'POST', path: string, form?: string): Promise<PageAnswer> {
