@@ -53,3 +53,45 @@ export class ConfigError extends AppError {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
+
+/** What was asked for is not there, or it is someone else's: the two are never told apart. */
+export class NotFoundError extends AppError {
+  constructor(message: string) {
+    super(message, { code: 'NotFound' })
+    this.name = 'NotFoundError'
+  }
+}
+
+/** The object was changed since the caller read it; nothing was written. */
+export class StaleVersionError extends AppError {
+  /** The version that is stored now. */
+  readonly current: number
+
+  constructor(message: string, current: number) {
+    super(message, { code: 'StaleVersion' })
+    this.name = 'StaleVersionError'
+    this.current = current
+  }
+}
+
+/** Input that is not accepted, with at least one message for a field. */
+export class InvalidInputError extends AppError {
+  readonly fields: Readonly<Record<string, readonly string[]>>
+
+  constructor(fields: Readonly<Record<string, readonly string[]>>) {
+    super(`not accepted: ${Object.keys(fields).join(', ')}`, { code: 'InvalidInput' })
+    this.name = 'InvalidInputError'
+    this.fields = fields
+  }
+}
+
+/** Too many attempts in a window of time. */
+export class ThrottledError extends AppError {
+  readonly retryAfterSeconds: number
+
+  constructor(retryAfterSeconds: number) {
+    super(`too many attempts; try again in ${retryAfterSeconds} s`, { code: 'Throttled' })
+    this.name = 'ThrottledError'
+    this.retryAfterSeconds = retryAfterSeconds
+  }
+}
