@@ -27,7 +27,9 @@ function toJsonSchema(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   const schema = value as Schema
   if (schema['x-kubernetes-int-or-string'] === true) return { description: schema['description'], tsType: 'string | number' }
-  const kept = Object.entries(schema).filter(([key, inner]) => !key.startsWith('x-kubernetes-') && !(key === 'maxItems' && typeof inner === 'number'))
+  const kept = Object.entries(schema).filter(
+    ([key, inner]) => !key.startsWith('x-kubernetes-') && !(key === 'maxItems' && typeof inner === 'number'),
+  )
   return Object.fromEntries(kept.map(([key, inner]) => [key, toJsonSchema(inner)]))
 }
 
@@ -51,7 +53,7 @@ export async function generateTypes(): Promise<readonly GeneratedFile[]> {
       }
       const text = await compile(root as Parameters<typeof compile>[0], kind, {
         additionalProperties: false,
-        bannerComment: `// Generated from crds/${name} by operator/scripts/generate-types.ts; a test fails when the two differ.\nimport type { ObjectMeta } from './objects.ts'\n`,
+        bannerComment: `// Generated from crds/${name} by operator/scripts/generate-types.ts; a test fails when the two differ.\nimport type { ObjectMeta } from '../kube/object.ts'\n`,
         style: { semi: false, singleQuote: true, printWidth: 140, trailingComma: 'all' },
       })
       return { path: join(target, `${kind.replaceAll(/(?<=[a-z])(?=[A-Z])/g, '-').toLowerCase()}.gen.ts`), text }

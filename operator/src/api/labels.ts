@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
+import type { ObjectMeta, OwnerReference } from '../kube/object.ts'
 import { apiVersion, type NotejamInstance } from './notejam.ts'
-import type { ObjectMeta, OwnerReference } from './objects.ts'
 
 /** Field manager of every child; force is used, for nobody else has a say in what we apply. */
 export const fieldManager = 'notejam-operator'

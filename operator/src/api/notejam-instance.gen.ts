@@ -1,5 +1,5 @@
 // Generated from crds/notejam.io_notejaminstances.yaml by operator/scripts/generate-types.ts; a test fails when the two differ.
-import type {ObjectMeta} from './objects.ts'
+import type {ObjectMeta} from '../kube/object.ts'
 
 /**
  * NotejamInstance is one running Notejam - the app, its database, and the policy of its environment.

@@ -1,47 +1,16 @@
+import type { KubeObject, ObjectMeta } from '../kube/object.ts'
+
 /**
  * The parts of Kubernetes objects that the operator reads or writes, as the API server sends them (times are strings). Only these parts: what is
  * not named here must not be relied on.
  */
 
 /** Readonly all the way down: what a store or a planner hands out belongs to everybody. */
-export type Immutable<T> = T extends (infer Item)[] ? readonly Immutable<Item>[] : T extends object ? { readonly [K in keyof T]: Immutable<T[K]> } : T
-
-/** `metav1.OwnerReference`. */
-export interface OwnerReference {
-  readonly apiVersion: string
-  readonly kind: string
-  readonly name: string
-  readonly uid: string
-  readonly controller?: boolean
-  readonly blockOwnerDeletion?: boolean
-}
-
-/** `metav1.ObjectMeta`; the optional fields are the server's. */
-export interface ObjectMeta {
-  readonly name: string
-  readonly namespace?: string
-  readonly uid?: string
-  readonly resourceVersion?: string
-  readonly generation?: number
-  readonly creationTimestamp?: string
-  readonly deletionTimestamp?: string
-  readonly labels?: Readonly<Record<string, string>>
-  readonly annotations?: Readonly<Record<string, string>>
-  readonly ownerReferences?: readonly OwnerReference[]
-  readonly finalizers?: readonly string[]
-}
-
-/** Any object of the API. */
-export interface ApiObject {
-  readonly apiVersion: string
-  readonly kind: string
-  readonly metadata: ObjectMeta
-}
-
-/** An object as a builder wants it to be: a server-side apply sends it as it is. */
-export interface DesiredObject extends ApiObject {
-  readonly [field: string]: unknown
-}
+export type Immutable<T> = T extends (infer Item)[]
+  ? readonly Immutable<Item>[]
+  : T extends object
+    ? { readonly [K in keyof T]: Immutable<T[K]> }
+    : T
 
 /** A condition of an object that is not ours. */
 export interface ForeignCondition {
@@ -59,7 +28,7 @@ interface PodSpec {
 }
 
 /** `apps/v1 Deployment`. */
-export interface Deployment extends ApiObject {
+export interface Deployment extends KubeObject {
   readonly spec: {
     readonly replicas?: number
     readonly template: { readonly metadata?: Partial<ObjectMeta>; readonly spec: PodSpec }
@@ -76,7 +45,7 @@ export interface Deployment extends ApiObject {
 }
 
 /** `batch/v1 Job`. */
-export interface Job extends ApiObject {
+export interface Job extends KubeObject {
   readonly spec: { readonly template: { readonly spec: PodSpec } }
   readonly status?: {
     readonly active?: number
@@ -113,7 +82,7 @@ export interface ContainerStatus {
 }
 
 /** `v1 Pod`. */
-export interface Pod extends ApiObject {
+export interface Pod extends KubeObject {
   readonly spec: PodSpec
   readonly status?: {
     readonly phase?: string
@@ -126,7 +95,7 @@ export interface Pod extends ApiObject {
 }
 
 /** `v1 PersistentVolumeClaim`. */
-export interface PersistentVolumeClaim extends ApiObject {
+export interface PersistentVolumeClaim extends KubeObject {
   readonly spec: { readonly resources?: { readonly requests?: Readonly<Record<string, string>> }; readonly storageClassName?: string }
   readonly status?: {
     readonly phase?: string
@@ -136,7 +105,7 @@ export interface PersistentVolumeClaim extends ApiObject {
 }
 
 /** `v1 Secret`; `data` is base64. */
-export interface Secret extends ApiObject {
+export interface Secret extends KubeObject {
   readonly type?: string
   readonly data?: Readonly<Record<string, string>>
 }

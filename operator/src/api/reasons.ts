@@ -5,20 +5,32 @@ import type { ConditionState } from '../runtime/conditions.ts'
  * and what to do; the reference in docs/ is made from it.
  */
 const stalledReasons = {
-  ApplyRefused: 'The API server refused an object that the operator wanted to write, for example by a quota or a policy. The message has its answer; once the cause is gone the operator goes on by itself.',
-  ClaimNotFound: 'The PersistentVolumeClaim of database.sqlite.storage.existingClaim is not there. Create it, or create the instance anew without existingClaim.',
-  DowngradeRefused: 'The image is older than the database schema allows: a contract migration removed what it needs. Go back to a newer image.',
-  ImagePullFailed: 'A node cannot pull the image. Correct spec.image or spec.imagePullSecrets, or push the image: the pull is tried again by itself.',
-  MigrationFailed: 'The migration Job failed. The message has its exit code and the last lines of its log; what served before still serves. Give a corrected image, or change spec.release.retryToken to try this one again.',
-  MigrationLocked: 'The migration Job found the database locked, however often it tried. Find who holds the lock, then change spec.release.retryToken.',
-  MigrationTimedOut: 'The migration Job did not end within spec.release.migration.deadlineSeconds. Raise it, or find what the Job waited for; then change spec.release.retryToken.',
-  NameConflict: 'An object of the name that the operator needs is there and belongs to somebody else; it is left alone. Rename or delete it, or give the instance another name.',
-  RolloutCrashed: 'The pods of a new image ended again and again. The message has the exit code and the last lines of the log; the image before was put back, if there was one.',
-  RolloutDeadlineExceeded: 'The pods of a new image did not become ready within spec.release.rollout.progressDeadlineSeconds; the image before was put back, if there was one.',
-  SchemaDrifted: 'The migration Job found applied migrations whose content is not that of its image. Give the image that made the schema, or a later one of the same line.',
+  ApplyRefused:
+    'The API server refused an object that the operator wanted to write, for example by a quota or a policy. The message has its answer; once the cause is gone the operator goes on by itself.',
+  ClaimNotFound:
+    'The PersistentVolumeClaim of database.sqlite.storage.existingClaim is not there. Create it, or create the instance anew without existingClaim.',
+  DowngradeRefused:
+    'The image is older than the database schema allows: a contract migration removed what it needs. Go back to a newer image.',
+  ImagePullFailed:
+    'A node cannot pull the image. Correct spec.image or spec.imagePullSecrets, or push the image: the pull is tried again by itself.',
+  MigrationFailed:
+    'The migration Job failed. The message has its exit code and the last lines of its log; what served before still serves. Give a corrected image, or change spec.release.retryToken to try this one again.',
+  MigrationLocked:
+    'The migration Job found the database locked, however often it tried. Find who holds the lock, then change spec.release.retryToken.',
+  MigrationTimedOut:
+    'The migration Job did not end within spec.release.migration.deadlineSeconds. Raise it, or find what the Job waited for; then change spec.release.retryToken.',
+  NameConflict:
+    'An object of the name that the operator needs is there and belongs to somebody else; it is left alone. Rename or delete it, or give the instance another name.',
+  RolloutCrashed:
+    'The pods of a new image ended again and again. The message has the exit code and the last lines of the log; the image before was put back, if there was one.',
+  RolloutDeadlineExceeded:
+    'The pods of a new image did not become ready within spec.release.rollout.progressDeadlineSeconds; the image before was put back, if there was one.',
+  SchemaDrifted:
+    'The migration Job found applied migrations whose content is not that of its image. Give the image that made the schema, or a later one of the same line.',
   SecretKeyMissing: 'The Secret that the spec names has no entry secret-key, or one shorter than 32 bytes. Add it.',
   SecretNotFound: 'The Secret that the spec names is not there. Create it in the namespace of the instance.',
-  StorageNotExpandable: 'The volume could not be grown: its storage class does not allow it. Set the size back, or use another class in a new instance.',
+  StorageNotExpandable:
+    'The volume could not be grown: its storage class does not allow it. Set the size back, or use another class in a new instance.',
 } as const
 
 /** Every condition of a NotejamInstance and its reasons: a closed list, so that alerts and scripts can rely on it. */

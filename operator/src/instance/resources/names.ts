@@ -1,0 +1,32 @@
+import { childName } from '../../api/labels.ts'
+import type { NotejamInstance } from '../../api/notejam.ts'
+
+/** Name of the Deployment, the Service and the Ingress. */
+export function workloadName(instance: NotejamInstance): string {
+  return instance.metadata.name
+}
+
+/** Name of the claim that the operator makes. */
+export function ownClaimName(instance: NotejamInstance): string {
+  return childName(instance.metadata.name, 'data')
+}
+
+/** Name of the claim that the pods mount: a given one, else the operator's. */
+export function claimName(instance: NotejamInstance): string {
+  return instance.spec.database.sqlite?.storage.existingClaim ?? ownClaimName(instance)
+}
+
+/** Name of the Secret that the operator makes for the session key. */
+export function ownSecretName(instance: NotejamInstance): string {
+  return childName(instance.metadata.name, 'session')
+}
+
+/** Name of the Secret whose key the app uses: a given one, else the operator's. */
+export function secretName(instance: NotejamInstance): string {
+  return instance.spec.app?.secretRef?.name ?? ownSecretName(instance)
+}
+
+/** Name of the Job that migrates for a release: by what it does, so that a release has at most one. */
+export function migrationJobName(instance: NotejamInstance, releaseID: string): string {
+  return childName(instance.metadata.name, `${releaseID}-expand`)
+}
