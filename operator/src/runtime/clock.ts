@@ -1,19 +1,6 @@
-/** A timer that was started; cancelling one that has fired does nothing. */
-export interface Timer {
-  cancel(): void
-}
+import type { Clock, Timer } from '../kube/clock.ts'
 
-/**
- * Time as the runtime sees it. Everything that waits, ages or expires asks a clock that was passed in, so that a test moves hours in a millisecond.
- */
-export interface Clock {
-  /** Wall clock in milliseconds since the epoch: for what people and other machines read, never for measuring. */
-  now(): number
-  /** Milliseconds since some fixed moment; never jumps back, keeps running while the process is stopped. For every duration and deadline. */
-  monotonic(): number
-  /** Calls back once after `milliseconds`. The timer keeps no process alive. */
-  setTimeout(callback: () => void, milliseconds: number): Timer
-}
+export type { Clock, Timer } from '../kube/clock.ts'
 
 /** The longest delay that `setTimeout` of the platform can do; longer ones fire at once there. */
 const longestTimeout = 2 ** 31 - 1
