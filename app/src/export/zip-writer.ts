@@ -12,6 +12,7 @@ export interface ZipEntry {
 
 interface CentralEntry {
   readonly path: Buffer
+  readonly method: number
   readonly crc: number
   readonly packedSize: number
   readonly size: number
@@ -22,11 +23,14 @@ interface CentralEntry {
 const deflate = promisify(deflateRaw)
 /** Shorter contents are packed at once: a turn in the thread pool costs more than it frees. */
 const shortBytes = 16_384
+/** Packing so little gains nothing. */
+const tinyBytes = 64
 const max16 = 0xff_ff
 const max32 = 0xff_ff_ff_ff
 const versionZip64 = 45
 /** UTF-8 names (bit 11). */
 const flags = 0x08_00
+const methodStored = 0
 const methodDeflate = 8
 
 /**
@@ -38,9 +42,10 @@ export async function* writeZip(entries: AsyncIterable<ZipEntry>): AsyncGenerato
   let offset = 0
   for await (const entry of entries) {
     const path = Buffer.from(entry.path)
-    const packed = entry.content.length <= shortBytes ? deflateRawSync(entry.content) : await deflate(entry.content)
+    const { method, packed } = await pack(entry.content)
     const known = {
       path,
+      method,
       crc: crc32(entry.content),
       packedSize: packed.length,
       size: entry.content.length,
@@ -60,6 +65,12 @@ export async function* writeZip(entries: AsyncIterable<ZipEntry>): AsyncGenerato
     yield header
   }
   yield endOfCentralDirectory(central.length, start, offset - start)
+}
+
+async function pack(content: Uint8Array): Promise<{ readonly method: number; readonly packed: Uint8Array }> {
+  if (content.length <= tinyBytes) return { method: methodStored, packed: content }
+  const packed = content.length <= shortBytes ? deflateRawSync(content) : await deflate(content)
+  return { method: methodDeflate, packed }
 }
 
 /** Two-second steps in UTC from 1980 to 2107, the date above the time. */
@@ -104,7 +115,7 @@ function centralHeader(entry: CentralEntry): Buffer {
 /** What local and central headers have in common: flags, method, time, CRC and both sizes. */
 function writeCommon(header: Buffer, at: number, entry: CentralEntry): void {
   header.writeUInt16LE(flags, at)
-  header.writeUInt16LE(methodDeflate, at + 2)
+  header.writeUInt16LE(entry.method, at + 2)
   header.writeUInt32LE(entry.dosTime, at + 4)
   header.writeUInt32LE(entry.crc, at + 8)
   header.writeUInt32LE(entry.packedSize, at + 12)
