@@ -133,16 +133,16 @@ export class ApiClient {
   }
 
   /** Creates; an object that exists already is an error. */
-  async create<T extends KubeObject>(object: T): Promise<T> {
+  async create(object: KubeObject): Promise<KubeObject> {
     const path = await this.path(object, object.metadata.namespace)
-    return this.#parse(await this.call('POST', path, { body: object }), `create ${object.kind} ${object.metadata.name}`) as T
+    return this.#parse(await this.call('POST', path, { body: object }), `create ${object.kind} ${object.metadata.name}`) as KubeObject
   }
 
   /** Server-side apply with force; creates what is not there. */
-  async apply<T extends KubeObject>(object: T, fieldManager = 'test'): Promise<T> {
+  async apply(object: KubeObject, fieldManager = 'test'): Promise<KubeObject> {
     const path = await this.path(object, object.metadata.namespace, object.metadata.name)
     const options = { body: object, contentType: 'application/apply-patch+yaml', query: { fieldManager, force: 'true' } }
-    return this.#parse(await this.call('PATCH', path, options), `apply ${object.kind} ${object.metadata.name}`) as T
+    return this.#parse(await this.call('PATCH', path, options), `apply ${object.kind} ${object.metadata.name}`) as KubeObject
   }
 
   /** JSON merge patch (RFC 7396), also of a subresource such as `status` or `scale`. */
