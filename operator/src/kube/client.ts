@@ -17,6 +17,8 @@ export interface CallOptions {
   readonly channel?: Channel
   /** How often the call may be sent again; default 10 for verbs that may be repeated, 0 for the others. Time is bounded by the deadline anyway. */
   readonly maxRetries?: number
+  /** Asked before every attempt, as late as can be; what it throws ends the call. Fencing: a retry must not leave after the lease was lost. */
+  readonly guard?: () => void
 }
 
 /** What is selected of a collection. */
