@@ -3,12 +3,21 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 )
 
 func main() {
+	if filepath.Base(os.Args[0]) == "volume" {
+		if err := volume(os.Args[1:]); err != nil {
+			fmt.Fprintln(os.Stderr, "volume:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGCHLD)
 	for received := range signals {
