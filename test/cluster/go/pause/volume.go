@@ -4,7 +4,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"os"
 )
 
@@ -28,7 +27,7 @@ func volume(arguments []string) error {
 			return err
 		}
 		// The umask took bits away; any user of a pod may own the data.
-		return os.Chmod(*path, 0o777|fs.ModeDir)
+		return os.Chmod(*path, 0o777)
 	case "delete":
 		return os.RemoveAll(*path)
 	}
