@@ -40,7 +40,8 @@ export class TokenBucket {
   #at: number
 
   constructor(options: BucketOptions, clock: Clock) {
-    if (!(options.ratePerSecond > 0) || !(options.burst >= 1)) throw new RangeError('A token bucket needs a positive rate and a burst of at least 1.')
+    if (!(options.ratePerSecond > 0) || !(options.burst >= 1))
+      throw new RangeError('A token bucket needs a positive rate and a burst of at least 1.')
     this.#options = options
     this.#clock = clock
     this.#tokens = options.burst

@@ -13,7 +13,9 @@ export class ReconcileDeadlineExceeded extends RuntimeError {
   readonly code = 'ReconcileDeadlineExceeded'
 
   constructor(controller: string, key: string, seconds: number) {
-    super(`The pass of controller "${controller}" on ${key} was not done after ${seconds} s and was told to stop; it is tried again with backoff.`)
+    super(
+      `The pass of controller "${controller}" on ${key} was not done after ${seconds} s and was told to stop; it is tried again with backoff.`,
+    )
   }
 }
 
@@ -51,7 +53,9 @@ export class DrainTimeout extends RuntimeError {
   readonly code = 'DrainTimeout'
 
   constructor(seconds: number, keys: readonly string[]) {
-    super(`Passes were still running ${seconds} s after the stop was asked for: ${keys.join(', ')}. They are cut; the next leader derives their state again.`)
+    super(
+      `Passes were still running ${seconds} s after the stop was asked for: ${keys.join(', ')}. They are cut; the next leader derives their state again.`,
+    )
   }
 }
 
@@ -78,7 +82,9 @@ export class ResourceNotServed extends RuntimeError {
   readonly code = 'ResourceNotServed'
 
   constructor(resource: string) {
-    super(`The API server does not serve ${resource}. Install the CustomResourceDefinitions of this version; the operator goes on by itself.`)
+    super(
+      `The API server does not serve ${resource}. Install the CustomResourceDefinitions of this version; the operator goes on by itself.`,
+    )
   }
 }
 
@@ -87,7 +93,9 @@ export class CallNotDeclared extends RuntimeError {
   readonly code = 'CallNotDeclared'
 
   constructor(controller: string, verb: string, resource: string) {
-    super(`Controller "${controller}" wants to ${verb} ${resource}, which its access table does not name; add it there, the roles follow from it.`)
+    super(
+      `Controller "${controller}" wants to ${verb} ${resource}, which its access table does not name; add it there, the roles follow from it.`,
+    )
   }
 }
 

@@ -37,11 +37,14 @@ export function source<T extends KubeObject>(options: SourceOptions<T>): Source 
   return options as unknown as Source
 }
 
+/** Verbs of a role. */
+export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete'
+
 /** A right that a controller needs beyond watching its sources: what it writes, and what it reads by name only. */
 export interface AccessRule {
   readonly resource: Resource
   readonly subresource?: 'status' | 'scale' | 'finalizers' | 'eviction' | 'log'
-  readonly verbs: readonly ('get' | 'create' | 'update' | 'patch' | 'delete')[]
+  readonly verbs: readonly Verb[]
   /** Only these names. */
   readonly names?: readonly string[]
 }
