@@ -391,9 +391,13 @@ export interface NotejamInstance {
       /**
        * step that is under way.
        */
-      step: 'Migrating' | 'RollingOut' | 'RollingBack'
+      step: 'Migrating' | 'Withdrawing' | 'RollingOut' | 'RollingBack'
       /**
-       * reason why the release is being rolled back; only then.
+       * jobUID of the migration Job, once it is there; a Job that is deleted is not made again.
+       */
+      jobUID?: string
+      /**
+       * reason why the step does not get on, or why the release is being rolled back.
        */
       reason?: string
       /**

@@ -41,6 +41,7 @@ export const conditionReasons = {
     Starting: 'The first release is on its way.',
     Updating: 'A new release or a change of the pods is on its way.',
     Degraded: 'Fewer pods are ready than wanted, with no roll-out under way. The message says what the pods say.',
+    Paused: 'spec.managementPolicy is Paused, and the operator would change something.',
     Deleting: 'The instance is being deleted.',
     ...stalledReasons,
   },

@@ -1,0 +1,44 @@
+import { managedBySelector } from '../api/labels.ts'
+import type { Pod } from '../api/objects.ts'
+import { resources } from '../kube/resource.ts'
+import type { ControllerOptions } from '../runtime/reconciler.ts'
+import { source, type AccessRule } from '../runtime/source.ts'
+import { notejamInstances } from './kinds.ts'
+import { podsByInstance } from './observe.ts'
+import { createInstanceReconciler, type InstanceReconcilerOptions } from './reconcile.ts'
+
+/** Children that are applied: read by name where they may be somebody else's, written, deleted. */
+const applied = [resources.deployments, resources.ingresses, resources.jobs, resources.persistentVolumeClaims, resources.services] as const
+
+/** What the controller calls; the chart's role is made of it. */
+export const instanceAccess: readonly AccessRule[] = [
+  { resource: notejamInstances, subresource: 'status', verbs: ['patch'] },
+  // To set blockOwnerDeletion on a child one must be allowed to change the owner's finalizers (admission plugin OwnerReferencesPermissionEnforcement).
+  { resource: notejamInstances, subresource: 'finalizers', verbs: ['update'] },
+  ...applied.map((resource): AccessRule => ({ resource, verbs: ['get', 'create', 'patch', 'delete'] })),
+  { resource: resources.secrets, verbs: ['get', 'create'] },
+]
+
+/** The controller of NotejamInstances. */
+export function instanceController(options: InstanceReconcilerOptions): ControllerOptions {
+  return {
+    name: 'notejaminstance',
+    primary: { resource: notejamInstances },
+    sources: [
+      ...applied.map((resource) => source({ resource, labelSelector: managedBySelector })),
+      source<Pod>({
+        resource: resources.pods,
+        labelSelector: managedBySelector,
+        map: (pod) => instanceOf(pod).map((name) => ({ namespace: pod.metadata.namespace ?? '', name })),
+        indexes: { [podsByInstance]: (pod) => instanceOf(pod).map((name) => `${pod.metadata.namespace ?? ''}/${name}`) },
+      }),
+    ],
+    access: instanceAccess,
+    reconcile: createInstanceReconciler(options),
+  }
+}
+
+function instanceOf(pod: Pod): readonly string[] {
+  const name = pod.metadata.labels?.['app.kubernetes.io/instance']
+  return name === undefined ? [] : [name]
+}

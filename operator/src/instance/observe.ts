@@ -1,0 +1,155 @@
+import { annotations } from '../api/labels.ts'
+import type { NotejamInstance, ReleaseStatus } from '../api/notejam.ts'
+import type { Deployment, Job, PersistentVolumeClaim, Pod } from '../api/objects.ts'
+import { effectivePolicy, type EffectivePolicy } from '../api/policy.ts'
+import { registryDigest } from '../api/image.ts'
+import { isNotFound } from '../kube/errors.ts'
+import { controllerOf, describeObject, keyOf, type KubeObject, type ObjectKey } from '../kube/object.ts'
+import { resources, type Resource } from '../kube/resource.ts'
+import type { ReconcileContext } from '../runtime/reconciler.ts'
+import { readJobState, type JobState } from './job-state.ts'
+import type { Stall } from './release.ts'
+import { migrationJobName, ownSecretName, workloadName } from './resources/names.ts'
+import { createSecret, outlives, readSecret, type SecretState } from './secrets.ts'
+import { isPaused } from './status.ts'
+
+/** Index of the pods by the instance that they belong to. */
+export const podsByInstance = 'instance'
+
+/** Everything known about one instance, gathered once per pass. */
+export interface Observation {
+  readonly instance: NotejamInstance
+  readonly policy: EffectivePolicy
+  readonly release: ReleaseStatus | undefined
+  readonly deployment: Deployment | undefined
+  readonly claim: PersistentVolumeClaim | undefined
+  readonly ingress: KubeObject | undefined
+  readonly service: KubeObject | undefined
+  readonly jobs: readonly Job[]
+  readonly job: JobState
+  readonly jobUID: string | undefined
+  /** Pods of the app that have not ended. */
+  readonly appPods: readonly Pod[]
+  readonly secret: SecretState
+  /** What is missing, or in the way. */
+  readonly problems: readonly Stall[]
+  /** Objects of an earlier instance of the same name, which must be gone first. */
+  readonly outlived: readonly string[]
+  readonly now: number
+}
+
+/** Gathers an {@link Observation}; makes the session Secret, on whose content everything else depends, if it has to. */
+export async function observe(
+  instance: NotejamInstance,
+  context: ReconcileContext,
+  randomKey: (bytes: number) => string,
+): Promise<Observation> {
+  const { cache, client, signal, clock } = context
+  const policy = effectivePolicy(instance.spec)
+  const uid = instance.metadata.uid ?? ''
+  const key: ObjectKey = { namespace: instance.metadata.namespace ?? '', name: workloadName(instance) }
+  const pods = cache.byIndex<Pod>(resources.pods, podsByInstance, `${key.namespace}/${key.name}`)
+  const jobs = cache.controlledBy<Job>(resources.jobs, uid)
+  const [deployment] = cache.controlledBy<Deployment>(resources.deployments, uid)
+  const options = { client, signal, instance, policy }
+  const mayCreate = instance.spec.app?.secretRef === undefined && !isPaused(instance) && instance.metadata.deletionTimestamp === undefined
+  let secret = await readSecret(options)
+  if (secret.object === undefined && secret.problem?.reason === 'SecretNotFound' && mayCreate)
+    secret = await createSecret(options, randomKey)
+  const job = jobs.find(({ metadata }) => metadata.name === migrationJobName(instance, instance.status?.operation?.id ?? ''))
+  const outlived = findOutlived(instance, secret, context)
+  const foreign = outlived.length > 0 ? undefined : await findForeignWorkload(deployment, key, context)
+  const problems = [secret.problem, foreign, await findMissingClaim(instance, context)]
+  return {
+    instance,
+    policy,
+    release: recoverRelease(instance, deployment, jobs),
+    deployment,
+    claim: cache.controlledBy<PersistentVolumeClaim>(resources.persistentVolumeClaims, uid)[0],
+    ingress: cache.controlledBy(resources.ingresses, uid)[0],
+    service: cache.controlledBy(resources.services, uid)[0],
+    jobs,
+    job: readJobState(
+      job,
+      pods.filter((pod) => controllerOf(pod)?.uid === job?.metadata.uid),
+    ),
+    jobUID: job?.metadata.uid,
+    appPods: pods.filter((pod) => pod.metadata.labels?.['app.kubernetes.io/component'] === 'app' && !hasEnded(pod)),
+    secret,
+    problems: problems.filter((problem) => problem !== undefined),
+    outlived,
+    now: clock.now(),
+  }
+}
+
+const watchedChildren = [
+  resources.deployments,
+  resources.ingresses,
+  resources.jobs,
+  resources.persistentVolumeClaims,
+  resources.services,
+] as const
+
+function findOutlived(instance: NotejamInstance, secret: SecretState, { cache }: ReconcileContext): readonly string[] {
+  const { namespace } = keyOf(instance)
+  const found = watchedChildren.flatMap((resource) => cache.list(resource, namespace)).filter((object) => outlives(object, instance))
+  return [
+    ...found.map((object) => `${object.kind} ${object.metadata.name}`),
+    ...(secret.outlived ? [`Secret ${ownSecretName(instance)}`] : []),
+  ]
+}
+
+function hasEnded(pod: Pod): boolean {
+  return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
+}
+
+/**
+ * Whether somebody else's Deployment has the name: it is asked before a migration touches the database, for the roll-out after it could not happen.
+ * Objects of others are in no cache, so this asks the server, until our own is there.
+ */
+async function findForeignWorkload(own: Deployment | undefined, key: ObjectKey, context: ReconcileContext): Promise<Stall | undefined> {
+  if (own !== undefined) return undefined
+  const found = await getIfThere<KubeObject>(resources.deployments, key, context)
+  if (found === undefined) return undefined
+  const owner = controllerOf(found)
+  const whose = owner === undefined ? 'belongs to nobody that it names' : `belongs to ${owner.kind} ${owner.name} (${owner.uid})`
+  return {
+    reason: 'NameConflict',
+    message: `${describeObject(found)} exists and ${whose}, so it is left alone. Rename or delete it, or give the instance another name`,
+  }
+}
+
+async function findMissingClaim(instance: NotejamInstance, context: ReconcileContext): Promise<Stall | undefined> {
+  const name = instance.spec.database.sqlite?.storage.existingClaim
+  if (name === undefined) return undefined
+  const { namespace } = keyOf(instance)
+  const found = await getIfThere(resources.persistentVolumeClaims, { namespace, name }, context)
+  if (found !== undefined) return undefined
+  return { reason: 'ClaimNotFound', message: `PersistentVolumeClaim ${name} is not there; create it in namespace ${namespace}` }
+}
+
+async function getIfThere<T extends KubeObject>(resource: Resource, key: ObjectKey, context: ReconcileContext): Promise<T | undefined> {
+  try {
+    return await context.client.get<T>(resource, key, { signal: context.signal, metadataOnly: true })
+  } catch (error) {
+    if (isNotFound(error)) return undefined
+    throw error
+  }
+}
+
+/**
+ * The releases of the status; where it was lost (an object restored from a file, say), what the children still tell: the counter never goes back,
+ * so that a Job of an old release is never taken for one of a new one, and what is deployed stays deployed.
+ */
+function recoverRelease(instance: NotejamInstance, deployment: Deployment | undefined, jobs: readonly Job[]): ReleaseStatus | undefined {
+  const known = instance.status?.release
+  if (known?.counter !== undefined) return known
+  const ids = [deployment, ...jobs].map((object) => object?.metadata.annotations?.[annotations.release] ?? '')
+  const counter = Math.max(0, ...ids.map((id) => Number(/^r(\d+)/.exec(id)?.[1] ?? 0)))
+  const image = deployment?.metadata.annotations?.[annotations.image]
+  if (counter === 0) return known
+  const digest = registryDigest(deployment?.spec.template.spec.containers[0]?.image)
+  const id = deployment?.metadata.annotations?.[annotations.release]
+  const current = image === undefined || id === undefined ? {} : { current: { id, image, ...(digest === undefined ? {} : { digest }) } }
+  return { ...known, counter, ...current }
+}

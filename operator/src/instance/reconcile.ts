@@ -1,0 +1,149 @@
+import { statusFieldManager } from '../api/labels.ts'
+import { apiVersion, type InstanceStatus, type NotejamInstance } from '../api/notejam.ts'
+import type { EventReason } from '../api/reasons.ts'
+import { isNamespaceTerminating } from '../kube/errors.ts'
+import { findCondition } from '../runtime/conditions.ts'
+import { sameJson } from '../runtime/json.ts'
+import type { Reconcile, ReconcileContext } from '../runtime/reconciler.ts'
+import { after, done, type Result } from '../runtime/result.ts'
+import {
+  applyChildren,
+  createMigrationJob,
+  inventoryOf,
+  nothingApplied,
+  planChildren,
+  prune,
+  withdrawJob,
+  type Applications,
+} from './apply.ts'
+import { rolloutOf } from './deployed.ts'
+import { notejamInstances } from './kinds.ts'
+import { observe, type Observation } from './observe.ts'
+import { planRelease, type ReleasePlan } from './release.ts'
+import { computeStatus, isPaused } from './status.ts'
+
+/** What the reconciler of instances is built from. */
+export interface InstanceReconcilerOptions {
+  /** Gives so many random bytes in base64. */
+  readonly randomKey: (bytes: number) => string
+  /** A number in [0, 1): spreads what is read again from time to time. */
+  readonly random: () => number
+}
+
+/** Seconds until Secrets are read again, which nothing watches; spread over a fifth of it. */
+const secretIntervalSeconds = 300
+/** Seconds until a pass looks again for what it misses, where no watch tells: Secrets, claims and objects of others. */
+const missingIntervalSeconds = 10
+/** Seconds between looks at what an earlier instance of the same name left. */
+const outlivedIntervalSeconds = 1
+
+/** Makes the reconciler of NotejamInstances: the story of one instance. */
+export function createInstanceReconciler({ randomKey, random }: InstanceReconcilerOptions): Reconcile {
+  return async (request, context) => {
+    const instance = context.cache.get<NotejamInstance>(notejamInstances, request)
+    // The garbage collector deletes the children of a deleted instance: each has it as its owner.
+    if (instance === undefined || instance.metadata.deletionTimestamp !== undefined) return done
+
+    const observation = await observe(instance, context, randomKey)
+    const plan = decide(observation)
+    try {
+      if (isPaused(instance) || observation.outlived.length > 0) {
+        await report(instance, observation, plan, nothingApplied, context)
+      } else {
+        await act(observation, plan, context)
+      }
+    } catch (error) {
+      // Nothing new can be made in a namespace that is going away, and all that is there goes with it.
+      if (isNamespaceTerminating(error)) return done
+      throw error
+    }
+    return nextLook(observation, random)
+  }
+}
+
+function decide(observation: Observation): ReleasePlan {
+  const { instance, release, job, jobUID, policy, now } = observation
+  return planRelease({
+    image: instance.spec.image,
+    retryToken: instance.spec.release?.retryToken,
+    paused: isPaused(instance) || observation.outlived.length > 0,
+    blocked: observation.problems.length > 0,
+    release,
+    operation: instance.status?.operation,
+    job,
+    jobUID,
+    rolloutOf: (image, target) => rolloutOf(observation, { image, release: target }),
+    migrationDeadlineSeconds: policy.migrationDeadlineSeconds,
+    now,
+  })
+}
+
+/** The journal is written before what it announces is done; children are applied; what came of it is reported. */
+async function act(observation: Observation, plan: ReleasePlan, context: ReconcileContext): Promise<void> {
+  let { instance } = observation
+  if (!sameJson(instance.status?.operation, plan.operation) || !sameJson(instance.status?.release, plan.release)) {
+    instance = await report(instance, observation, plan, nothingApplied, context)
+    for (const event of plan.events) context.recorder.event(instance, event)
+  }
+  const children = await applyChildren(observation, plan, context)
+  const applied =
+    children.problems.length > 0
+      ? children
+      : { ...children, ...(await createMigrationJob(observation, plan, context)), objects: children.objects }
+  if (plan.job === 'Withdraw') await withdrawJob(observation, context)
+  await prune(observation, plan, context)
+  await report(instance, observation, plan, applied, context)
+  if (applied.error !== undefined) throw applied.error
+}
+
+/**
+ * Writes the status if it says something new.
+ *
+ * @param instance - the instance as it was last written
+ * @returns the instance as it is now
+ */
+async function report(
+  instance: NotejamInstance,
+  observation: Observation,
+  plan: ReleasePlan,
+  applied: Applications,
+  context: ReconcileContext,
+): Promise<NotejamInstance> {
+  const status = computeStatus({
+    instance,
+    plan,
+    policy: observation.policy,
+    now: observation.now,
+    job: observation.job,
+    rollout: plan.deploy === undefined ? undefined : rolloutOf(observation, plan.deploy),
+    deployment: observation.deployment,
+    problems: [...observation.problems, ...applied.problems],
+    waitsFor: observation.outlived,
+    pending: isPaused(instance) ? planChildren(observation, plan, context) : [],
+    children: inventoryOf(observation, applied.objects),
+  })
+  if (sameJson(instance.status, status)) return instance
+  tellStall(instance, status, context)
+  const { namespace = '', name, uid = '' } = instance.metadata
+  const wanted = { apiVersion, kind: 'NotejamInstance', metadata: { namespace, name, uid }, status }
+  return context.client.applyStatus<NotejamInstance>(notejamInstances, wanted, {
+    fieldManager: statusFieldManager,
+    force: true,
+    signal: context.signal,
+  })
+}
+
+/** Tells that a person is needed, once, when it begins. */
+function tellStall(before: NotejamInstance, status: InstanceStatus, { recorder }: ReconcileContext): void {
+  const stalled = findCondition(status.conditions, 'Stalled')
+  const was = findCondition(before.status?.conditions, 'Stalled')
+  if (stalled?.status !== 'True' || (was?.status === 'True' && was.reason === stalled.reason)) return
+  const reason: EventReason = stalled.reason === 'NameConflict' ? 'NameConflict' : 'Stalled'
+  recorder.event(before, { type: 'Warning', reason, action: 'Reconcile', note: `${stalled.reason}: ${stalled.message}` })
+}
+
+function nextLook({ problems, outlived }: Observation, random: () => number): Result {
+  if (outlived.length > 0) return after(outlivedIntervalSeconds)
+  if (problems.length > 0) return after(missingIntervalSeconds)
+  return after(secretIntervalSeconds * (0.8 + 0.4 * random()))
+}

@@ -1,0 +1,198 @@
+import { formatSelector, selectorLabels } from '../api/labels.ts'
+import type { InstanceStatus, NotejamInstance } from '../api/notejam.ts'
+import type { Deployment } from '../api/objects.ts'
+import type { EffectivePolicy } from '../api/policy.ts'
+import { condition, type ReasonOf } from '../api/reasons.ts'
+import type { KubeObject } from '../kube/object.ts'
+import { setConditions, type ConditionState } from '../runtime/conditions.ts'
+import type { JobState } from './job-state.ts'
+import type { ReleasePlan, Stall } from './release.ts'
+import type { RolloutState } from './rollout.ts'
+
+/** Everything that the status of an instance is made of. */
+export interface StatusInput {
+  readonly instance: NotejamInstance
+  readonly policy: EffectivePolicy
+  readonly plan: ReleasePlan
+  readonly job: JobState
+  /** How far the Deployment is with what the plan deploys; undefined while there is nothing to deploy. */
+  readonly rollout: RolloutState | undefined
+  readonly deployment: Deployment | undefined
+  /** What is missing, in the way, or was refused; the first is the one that is shown. */
+  readonly problems: readonly Stall[]
+  /** What must be gone before anything can be done. */
+  readonly waitsFor: readonly string[]
+  /** What the operator would change, were it not paused: `Kind name`. */
+  readonly pending: readonly string[]
+  /** Objects that the operator keeps for the instance. */
+  readonly children: readonly KubeObject[]
+  /** Wall clock, milliseconds since the epoch. */
+  readonly now: number
+}
+
+/** What is going on, from which every condition follows. */
+interface Situation {
+  readonly stall: Stall | undefined
+  readonly work: { readonly reason: Exclude<ReasonOf<'Reconciling'>, 'Idle'>; readonly message: string } | undefined
+  readonly available: number
+}
+
+/** Makes the status. Pure; equal input gives an equal status, so that nothing is written at rest. */
+export function computeStatus(input: StatusInput): InstanceStatus {
+  const { instance, policy, plan, deployment } = input
+  const situation = assess(input)
+  const states = [
+    ready(input, situation),
+    reconciling(input, situation),
+    stalled(input, situation),
+    available(input, situation),
+    schemaCurrent(input),
+    paused(input),
+  ]
+  return {
+    observedGeneration: generationOf(instance),
+    conditions: [...setConditions(instance.status?.conditions ?? [], states, input.now)],
+    replicas: deployment?.status?.replicas ?? 0,
+    readyReplicas: deployment?.status?.readyReplicas ?? 0,
+    selector: formatSelector(selectorLabels(instance.metadata.name, 'app')),
+    url: urlOf(instance, policy),
+    ...(Object.keys(plan.release).length === 0 ? {} : { release: plan.release }),
+    ...(plan.operation === undefined ? {} : { operation: plan.operation }),
+    effectivePolicy: {
+      replicas: policy.replicas,
+      rolloutStrategy: policy.rolloutStrategy,
+      ...(policy.storageSize === undefined ? {} : { storageSize: policy.storageSize }),
+      ...(policy.publicURL === undefined ? {} : { publicURL: policy.publicURL }),
+      resources: policy.resources,
+    },
+    inventory: input.children
+      .map(({ kind, metadata }) => ({ kind, name: metadata.name, uid: metadata.uid ?? '' }))
+      .toSorted((a, b) => `${a.kind}/${a.name}`.localeCompare(`${b.kind}/${b.name}`)),
+  }
+}
+
+function generationOf(instance: NotejamInstance): number {
+  return instance.metadata.generation ?? 0
+}
+
+function urlOf(instance: NotejamInstance, policy: EffectivePolicy): string {
+  return policy.publicURL ?? `http://${instance.metadata.name}.${instance.metadata.namespace ?? 'default'}.svc`
+}
+
+function assess(input: StatusInput): Situation {
+  const [problem] = input.problems
+  const settled = input.plan.operation === undefined && input.rollout?.type === 'Failed' ? input.rollout : undefined
+  const stall = problem ?? input.plan.stall ?? settled
+  const count = input.deployment?.status?.availableReplicas ?? 0
+  return { stall, work: stall === undefined ? findWork(input) : undefined, available: count }
+}
+
+/** What is being done. An instance that waits for a person is not at work: a stalled one never also reconciles (kstatus). */
+function findWork(input: StatusInput): Situation['work'] {
+  const { instance, plan, rollout } = input
+  if (instance.metadata.deletionTimestamp !== undefined)
+    return { reason: 'Deleting', message: 'The objects of the instance are being deleted' }
+  const { operation } = plan
+  if (isPaused(instance)) return undefined
+  if (input.waitsFor.length > 0) {
+    const message = `An earlier instance of the same name is still being deleted: ${input.waitsFor.join(', ')}`
+    return { reason: 'Waiting', message }
+  }
+  switch (operation?.step) {
+    case 'Migrating':
+      return { reason: 'Migrating', message: migrationMessage(input) }
+    case 'Withdrawing':
+      return {
+        reason: 'Waiting',
+        message: `The migration Job of release ${operation.id}, which another image replaced, is being taken back`,
+      }
+    case 'RollingBack':
+      return { reason: 'RollingBack', message: `Release ${operation.id} is being rolled back: ${operation.message ?? 'it failed'}` }
+    case 'RollingOut':
+      return { reason: 'RollingOut', message: `Release ${operation.id} is being rolled out: ${rolloutMessage(rollout)}` }
+    case undefined:
+      break
+  }
+  if (plan.deploy === undefined) return { reason: 'Creating', message: 'The objects of the instance are being made' }
+  if (rollout?.type === 'NotApplied' || (rollout?.type === 'Progressing' && !rollout.degraded)) {
+    return { reason: 'RollingOut', message: `The pods are being replaced: ${rolloutMessage(rollout)}` }
+  }
+  return undefined
+}
+
+function migrationMessage({ plan, job }: StatusInput): string {
+  const { target } = plan.release
+  const about = `The database is being migrated for ${target?.image ?? 'the image'} (release ${plan.operation?.id ?? ''})`
+  if (job.type === 'Pending' && job.problem !== undefined) return `${about}: ${job.problem.message}`
+  return about
+}
+
+function rolloutMessage(rollout: RolloutState | undefined): string {
+  return rollout?.type === 'Progressing' ? rollout.message : 'the Deployment is being changed'
+}
+
+function ready(input: StatusInput, { stall, work, available: count }: Situation): ConditionState {
+  const { instance, plan, policy, rollout } = input
+  const generation = generationOf(instance)
+  if (stall !== undefined) return condition('Ready', 'False', stall.reason, stall.message, generation)
+  if (work?.reason === 'Deleting') return condition('Ready', 'Unknown', 'Deleting', work.message, generation)
+  if (isPaused(instance) && input.pending.length > 0) return condition('Ready', 'Unknown', 'Paused', pendingMessage(input), generation)
+  if (work !== undefined) {
+    return condition('Ready', 'Unknown', plan.release.current === undefined ? 'Starting' : 'Updating', work.message, generation)
+  }
+  if (policy.replicas === 0)
+    return condition('Ready', 'True', 'ScaledToZero', 'spec.replicas is 0: nothing serves, the data is kept', generation)
+  if (rollout?.type === 'Complete') {
+    return condition('Ready', 'True', 'Serving', `${plan.release.current?.image ?? instance.spec.image} is served`, generation)
+  }
+  return condition('Ready', 'False', 'Degraded', `${count} of ${policy.replicas} pods serve: ${rolloutMessage(rollout)}`, generation)
+}
+
+function reconciling({ instance }: StatusInput, { work }: Situation): ConditionState {
+  const generation = generationOf(instance)
+  if (work === undefined) return condition('Reconciling', 'False', 'Idle', 'There is nothing to do', generation)
+  return condition('Reconciling', 'True', work.reason, work.message, generation)
+}
+
+function stalled({ instance }: StatusInput, { stall }: Situation): ConditionState {
+  const generation = generationOf(instance)
+  if (stall === undefined) return condition('Stalled', 'False', 'None', 'Nobody is waited for', generation)
+  return condition('Stalled', 'True', stall.reason, stall.message, generation)
+}
+
+function available({ instance, policy }: StatusInput, { available: count }: Situation): ConditionState {
+  const generation = generationOf(instance)
+  if (policy.replicas === 0) return condition('Available', 'False', 'ScaledToZero', 'spec.replicas is 0', generation)
+  if (count === 0) return condition('Available', 'False', 'BelowMinimum', 'No pod serves', generation)
+  return condition('Available', 'True', 'MinimumReplicas', 'At least one pod serves', generation)
+}
+
+function schemaCurrent({ instance, plan, job }: StatusInput): ConditionState {
+  const generation = generationOf(instance)
+  const { current, target } = plan.release
+  const migrated = plan.operation?.step === 'RollingOut' ? target : current
+  if (migrated?.image === instance.spec.image) {
+    const version = migrated.schemaVersion === undefined ? '' : `: ${migrated.schemaVersion}`
+    return condition('SchemaCurrent', 'True', 'AtTarget', `The schema is that of the image${version}`, generation)
+  }
+  if (plan.operation?.step === 'Migrating' && job.type === 'Running') {
+    return condition('SchemaCurrent', 'False', 'Migrating', 'The migration Job runs', generation)
+  }
+  return condition('SchemaCurrent', 'False', 'Behind', `The migration to ${instance.spec.image} has not been done`, generation)
+}
+
+function paused(input: StatusInput): ConditionState {
+  const generation = generationOf(input.instance)
+  if (!isPaused(input.instance)) return condition('Paused', 'False', 'NotPaused', 'The operator acts', generation)
+  if (input.pending.length > 0) return condition('Paused', 'True', 'PendingChanges', pendingMessage(input), generation)
+  return condition('Paused', 'True', 'ByPolicy', 'The operator changes nothing, and there is nothing to change', generation)
+}
+
+function pendingMessage({ pending }: StatusInput): string {
+  return `Paused; once managed again, the operator will change: ${pending.join(', ')}`
+}
+
+/** Whether the operator may change nothing. */
+export function isPaused(instance: NotejamInstance): boolean {
+  return instance.spec.managementPolicy === 'Paused'
+}
