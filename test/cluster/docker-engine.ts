@@ -7,12 +7,11 @@ import type { Dispatcher } from 'undici'
 
 import { ClusterError } from './errors.ts'
 
-/** A line of the progress that the engine streams while it builds, imports or pushes (Docker Engine API, `POST /build`). */
+/** A line of the progress that the engine streams while it builds or imports (Docker Engine API, `POST /build`). */
 interface EngineMessage {
   readonly stream?: string
   readonly status?: string
   readonly error?: string
-  readonly aux?: { readonly ID?: string; readonly Digest?: string }
 }
 
 /** What `docker image inspect` says, as far as it is used here. */
@@ -100,19 +99,13 @@ export class DockerEngine implements AsyncDisposable {
     return (answer === '' ? undefined : JSON.parse(answer)) as T
   }
 
-  /** Reads a stream of messages to its end and returns the last one's `aux` fields together. */
-  async #follow(
-    response: Dispatcher.ResponseData,
-    what: string,
-    note?: (detail: string) => void,
-  ): Promise<{ ID?: string; Digest?: string }> {
+  /** Reads a stream of messages to its end, which is where an error may be. */
+  async #follow(response: Dispatcher.ResponseData, what: string, note?: (detail: string) => void): Promise<void> {
     if (response.statusCode >= 400) throw refused('POST', what, response.statusCode, await response.body.text())
-    const result: { ID?: string; Digest?: string } = {}
     const tail: string[] = []
     for await (const line of createInterface({ input: response.body })) {
       if (line.trim() === '') continue
       const message = JSON.parse(line) as EngineMessage
-      Object.assign(result, message.aux)
       const said = (message.stream ?? message.status ?? '').trimEnd()
       if (said !== '') {
         tail.push(said)
@@ -125,7 +118,6 @@ export class DockerEngine implements AsyncDisposable {
         })
       }
     }
-    return result
   }
 
   /** Whether an engine answers there. */
@@ -192,17 +184,12 @@ export class DockerEngine implements AsyncDisposable {
     await response.body.dump()
   }
 
-  /** Pushes `repo:tag` to the registry that the name begins with, and returns the manifest's digest. */
-  async push(repo: string, tag: string, signal?: AbortSignal): Promise<string> {
-    const response = await this.#request('POST', `/images/${encodeURI(repo)}/push?${new URLSearchParams({ tag }).toString()}`, {
-      // An empty login; the header itself is required.
-      headers: { 'x-registry-auth': Buffer.from('{}').toString('base64') },
-      signal,
-    })
-    const { Digest } = await this.#follow(response, `push of ${repo}:${tag}`)
-    if (Digest === undefined)
-      throw new ClusterError('CommandFailed', `the engine named no digest for ${repo}:${tag}: look at the log of the registry`)
-    return Digest
+  /** An image as the archive that `docker save` writes. */
+  async save(image: string, signal?: AbortSignal): Promise<Readable> {
+    const path = `/images/${encodeURI(image)}/get`
+    const response = await this.#request('GET', path, { signal })
+    if (response.statusCode !== 200) throw refused('GET', path, response.statusCode, await response.body.text())
+    return response.body
   }
 
   /** Runs a container to its end, returns what it wrote and its exit code, and removes it. */
