@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import type { Counts } from '../counts.ts'
 import { findBrokenLinks } from './links.ts'
 import { findLayerViolations } from './layers.ts'
+import { findStaleReference } from './reference.ts'
 import { listTrackedFiles } from './tracked-files.ts'
 
 /** One check of the tree: its findings, one line each; none means that it holds. */
@@ -61,6 +62,7 @@ const checks: readonly Check[] = [
   { name: 'format (oxfmt)', run: () => tool('oxfmt/bin/oxfmt', ['--check', '.']) },
   { name: 'dead code and dependencies (knip)', run: () => tool('knip/bin/knip.js', ['--no-progress']) },
   { name: 'layers', run: () => findLayerViolations(listTrackedFiles()) },
+  { name: 'reference pages', run: findStaleReference },
   { name: 'links in docs', run: () => findBrokenLinks(listTrackedFiles()) },
   { name: 'lock file without registry hosts', run: lockFileFindings },
   { name: 'one version', run: versionFindings },
