@@ -51,7 +51,7 @@ export async function generateTypes(): Promise<readonly GeneratedFile[]> {
         required: ['apiVersion', 'kind', 'metadata', ...(schema.required ?? [])],
         properties: { ...schema.properties, metadata: { description: 'metadata of the object.', tsType: 'ObjectMeta' } },
       }
-      const text = await compile(root as Parameters<typeof compile>[0], kind, {
+      const text = await compile(root, kind, {
         additionalProperties: false,
         bannerComment: `// Generated from crds/${name} by operator/scripts/generate-types.ts; a test fails when the two differ.\nimport type { ObjectMeta } from '../kube/object.ts'\n`,
         style: { semi: false, singleQuote: true, printWidth: 140, trailingComma: 'all' },

@@ -45,7 +45,7 @@ export interface NotejamInstance {
      */
     database: {
       /**
-       * type is the engine. SQLite is a file on a volume beside the app, for Development and Test. It cannot be changed.
+       * type is the engine. SQLite is a file on a volume beside the app, for Development and Test.
        */
       type: 'SQLite'
       /**

@@ -1,0 +1,160 @@
+/** A spec as somebody might write it. */
+export type Spec = Readonly<Record<string, unknown>>
+
+/** One rule of the schema: what it lets through, what it refuses, and what it says then. */
+export interface RuleFixture {
+  readonly rule: string
+  /** Where the rule is about a change: the spec before it. */
+  readonly before?: Spec
+  readonly accepted: Spec
+  readonly acceptedName?: string
+  readonly refused: Spec
+  readonly refusedName?: string
+  /** Part of the message. */
+  readonly message: string
+}
+
+/** The least that an instance needs. */
+export const minimalSpec: Spec = {
+  environment: 'Test',
+  image: 'registry.example/notejam:1.0.0',
+  database: { type: 'SQLite', sqlite: { storage: {} } },
+}
+
+const withStorage = (storage: Spec): Spec => ({ ...minimalSpec, database: { type: 'SQLite', sqlite: { storage } } })
+const withHttp = (http: Spec): Spec => ({ ...minimalSpec, http })
+const digest = `sha256:${'0123456789abcdef'.repeat(4)}`
+
+/** The rules of NotejamInstance. A rule without a fixture fails the test. */
+export const instanceRules: readonly RuleFixture[] = [
+  {
+    rule: 'a name has at most 40 characters',
+    accepted: minimalSpec,
+    acceptedName: 'n'.repeat(40),
+    refused: minimalSpec,
+    refusedName: 'n'.repeat(41),
+    message: 'the name can have at most 40 characters',
+  },
+  {
+    rule: 'a name begins with a letter',
+    accepted: minimalSpec,
+    acceptedName: 'notes-2',
+    refused: minimalSpec,
+    refusedName: '2-notes',
+    message: 'the name must begin with a letter',
+  },
+  {
+    rule: 'SQLite has at most one replica',
+    accepted: { ...minimalSpec, replicas: 1 },
+    refused: { ...minimalSpec, replicas: 2 },
+    message: 'SQLite is one file with one writer, so replicas can be at most 1',
+  },
+  {
+    rule: 'Production needs a database server',
+    accepted: { ...minimalSpec, environment: 'Development' },
+    refused: { ...minimalSpec, environment: 'Production' },
+    message: "Production needs a database server outside the app's pod",
+  },
+  {
+    rule: 'the environment stays',
+    before: minimalSpec,
+    accepted: { ...minimalSpec, image: 'registry.example/notejam:1.0.1' },
+    refused: { ...minimalSpec, environment: 'Development' },
+    message: 'environment cannot be changed',
+  },
+  {
+    rule: 'an image is a reference',
+    accepted: { ...minimalSpec, image: `localhost:5000/team/notejam-app:1.0@${digest}` },
+    refused: { ...minimalSpec, image: 'Notejam App:1.0' },
+    message: 'image must be a reference such as',
+  },
+  {
+    rule: 'an engine has its block',
+    accepted: withStorage({ size: '1Gi' }),
+    refused: { ...minimalSpec, database: { type: 'SQLite' } },
+    message: 'database.type SQLite needs the block database.sqlite',
+  },
+  {
+    rule: 'an existing claim is used as it is',
+    accepted: withStorage({ existingClaim: 'notes' }),
+    refused: withStorage({ existingClaim: 'notes', size: '1Gi' }),
+    message: 'existingClaim is used as it is',
+  },
+  {
+    rule: 'the storage class stays',
+    before: withStorage({ storageClassName: 'fast' }),
+    accepted: withStorage({ storageClassName: 'fast', size: '2Gi' }),
+    refused: withStorage({ storageClassName: 'slow' }),
+    message: 'storageClassName cannot be changed',
+  },
+  {
+    rule: 'no storage class is taken away',
+    before: withStorage({ storageClassName: 'fast' }),
+    accepted: withStorage({ storageClassName: 'fast' }),
+    refused: withStorage({}),
+    message: 'storageClassName cannot be changed',
+  },
+  {
+    rule: 'the claim stays',
+    before: withStorage({ existingClaim: 'notes' }),
+    accepted: withStorage({ existingClaim: 'notes' }),
+    refused: withStorage({ existingClaim: 'others' }),
+    message: 'existingClaim cannot be changed',
+  },
+  {
+    rule: 'a volume only grows',
+    before: withStorage({ size: '2Gi' }),
+    accepted: withStorage({ size: '2500Mi' }),
+    refused: withStorage({ size: '1999Mi' }),
+    message: 'size can only grow',
+  },
+  {
+    rule: 'a volume only grows from the size that it has by default',
+    before: withStorage({}),
+    accepted: withStorage({ size: '1Gi' }),
+    refused: withStorage({ size: '512Mi' }),
+    message: 'size can only grow',
+  },
+  {
+    rule: 'a size is a quantity',
+    accepted: withStorage({ size: '16Mi' }),
+    refused: withStorage({ size: '1 GB' }),
+    message: 'size must be a quantity of at least 16Mi',
+  },
+  {
+    rule: 'a roll-out can end before its deadline',
+    accepted: { ...minimalSpec, release: { rollout: { minReadySeconds: 10, progressDeadlineSeconds: 11 } } },
+    refused: { ...minimalSpec, release: { rollout: { minReadySeconds: 10, progressDeadlineSeconds: 10 } } },
+    message: 'progressDeadlineSeconds must be greater than minReadySeconds',
+  },
+  {
+    rule: 'an ingress has a host',
+    accepted: withHttp({ hosts: ['notes.example.org'], ingress: {} }),
+    refused: withHttp({ ingress: {} }),
+    message: 'an ingress needs at least one name in http.hosts',
+  },
+  {
+    rule: 'a host is a DNS name',
+    accepted: withHttp({ hosts: ['localhost', 'a-1.example.org'] }),
+    refused: withHttp({ hosts: ['https://notes.example.org'] }),
+    message: 'a host is a DNS name in lower case',
+  },
+  {
+    rule: "the Ingress carries nobody's tracking annotations",
+    accepted: withHttp({ hosts: ['notes.example.org'], ingress: { annotations: { 'cert-manager.io/cluster-issuer': 'main' } } }),
+    refused: withHttp({ hosts: ['notes.example.org'], ingress: { annotations: { 'argocd.argoproj.io/tracking-id': 'x' } } }),
+    message: 'annotations by which Argo CD, Flux, Helm, kubectl or this operator track objects',
+  },
+  {
+    rule: 'a request is within its limit',
+    accepted: { ...minimalSpec, resources: { requests: { cpu: 1, memory: '1Gi' }, limits: { cpu: '1000m', memory: '1024Mi' } } },
+    refused: { ...minimalSpec, resources: { requests: { memory: '1Gi' }, limits: { memory: '512Mi' } } },
+    message: 'a request cannot be greater than the limit',
+  },
+  {
+    rule: 'a public URL is an origin',
+    accepted: { ...minimalSpec, app: { publicURL: 'http://localhost:8080' } },
+    refused: { ...minimalSpec, app: { publicURL: 'https://example.org/notes' } },
+    message: 'publicURL must be http://host or https://host',
+  },
+]
