@@ -94,7 +94,7 @@ export class NotejamClient {
     })
     const body = await response.body.text()
     for (const header of [response.headers['set-cookie'] ?? []].flat()) this.#keepCookie(header)
-    const location = [response.headers.location ?? []].flat()[0]
+    const location = [response.headers['location'] ?? []].flat()[0]
     return {
       status: response.statusCode,
       headers: response.headers,
