@@ -39,8 +39,8 @@ export interface Operation<Query extends z.ZodType = z.ZodType, Body extends z.Z
   readonly query: Query
   /** Absent: a body is refused if it is not empty. */
   readonly body?: Body
-  /** `read`: ETag and If-None-Match. `change`: If-Match is needed. */
-  readonly conditional?: 'read' | 'change'
+  /** `tag`: the answer has an ETag. `read`: also If-None-Match is honoured. `change`: If-Match is needed. */
+  readonly conditional?: 'tag' | 'read' | 'change'
   /** Answer of success. */
   readonly success: { readonly status: 200 | 201 | 204; readonly description: string; readonly schema?: z.ZodType; readonly list?: true }
   /** Problems beyond those that every operation has. */

@@ -35,8 +35,14 @@ function boundedText(limit: number, description: string) {
     .meta({ minLength: 1, maxLength: limit, pattern: '\\S', description })
 }
 
-const name = boundedText(maxName, `Title, at most ${maxName} characters, not blank.`)
-const text = boundedText(maxText, `Text, at most ${maxText} characters, not blank; Markdown is understood.`)
+const name = boundedText(maxName, `Title, at most ${maxName} characters, not blank, one line; blanks around it are dropped.`)
+  .transform((text) => text.trim())
+  .refine((text) => !/\p{Cc}/u.test(text), { message: 'must not contain control characters' })
+/** One sort of line break is stored, as in the forms of pages. */
+const text = boundedText(
+  maxText,
+  `Text, at most ${maxText} characters, not blank; Markdown is understood. Line breaks become LF.`,
+).transform((text) => text.replaceAll(/\r\n?/g, '\n'))
 const padId = id.nullable().meta({ description: 'The pad that holds the note; null for a note without a pad. It must be one of your own.' })
 
 /** Body of the operation that makes a pad, and of the one that replaces one. */
