@@ -1,4 +1,5 @@
 import type { Kysely, Transaction } from 'kysely'
+import { databaseErrorKind } from './database-errors.ts'
 import type { Engine } from './engine.ts'
 import type { Database } from './schema.ts'
 
@@ -6,14 +7,14 @@ const attempts = 4
 
 /**
  * Runs `work` in a transaction; one that the server broke off to solve a deadlock or a serialization conflict is run again from its beginning, as
- * the engines ask (SQLSTATE 40001 and 40P01, MySQL errors 1213 and 1205). `work` must therefore change nothing but the database.
+ * the engines ask. `work` must therefore change nothing but the database.
  */
 export async function transact<T>(db: Kysely<Database>, work: (transaction: Transaction<Database>) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await db.transaction().execute(work)
     } catch (error) {
-      if (attempt === attempts || !isConflict(error)) throw error
+      if (attempt === attempts || databaseErrorKind(error) !== 'conflict') throw error
     }
   }
 }
@@ -33,10 +34,4 @@ export async function insertWithId<T extends 'users' | 'sessions' | 'pads' | 'no
   }
   const { id } = await (insert as unknown as ReturnType<typeof db.insertInto<'users'>>).returning('id').executeTakeFirstOrThrow()
   return Number(id)
-}
-
-function isConflict(error: unknown): boolean {
-  if (typeof error !== 'object' || error === null) return false
-  const { code, errno } = error as { readonly code?: unknown; readonly errno?: unknown }
-  return code === '40001' || code === '40P01' || errno === 1213 || errno === 1205
 }

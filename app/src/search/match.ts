@@ -14,11 +14,6 @@ export function matches(engine: Engine, query: SearchQuery): RawBuilder<boolean>
   return conditions.length === 0 ? sql<boolean>`1 = 0` : sql<boolean>`(${sql.join(conditions, sql` and `)})`
 }
 
-/** The value for the `words` column from the words of a note. */
-export function wordsValue(engine: Engine, words: string): RawBuilder<string> {
-  return engine === 'postgres' ? sql<string>`array_to_tsvector(string_to_array(${words}, ' '))` : sql<string>`${words}`
-}
-
 // Terms are ASCII letters and digits by construction, so they cannot carry an operator of any query language.
 function indexed(engine: Engine, terms: readonly string[]): RawBuilder<boolean> {
   switch (engine) {

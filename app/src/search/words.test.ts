@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { foldText, variantsOf } from './fold.ts'
 import { snippet } from './snippet.ts'
-import { parseQuery, searchWords } from './words.ts'
+import { parseQuery, searchTerms } from './words.ts'
 
-describe('searchWords', () => {
+describe('searchTerms', () => {
   test.each([
     ['folds case, accents and width', 'Crème BRÛLÉE', 'ＡＢＣ', 'kcreme kbrulee kabc'],
     ['names a word once', 'tea tea', 'Tea', 'ktea'],
@@ -12,13 +12,13 @@ describe('searchWords', () => {
     ['splits where the script changes', '東京tower', 'x', 'ktower'],
     ['escapes what is not ASCII', 'дом', 'quiz', 'kq00twq00u6q00u4 kqquiz'],
   ])('%s', (_what, name, text, expected) => {
-    expect(searchWords(name, text)).toBe(expected)
+    expect(searchTerms(`${name}\n${text}`).join(' ')).toBe(expected)
   })
 
   test('terms are ASCII letters and digits of at most 80 characters, whatever the text', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme', minLength: 100, maxLength: 300 }), (name, text) => {
-        for (const term of searchWords(name, text).split(' ')) expect(term).toMatch(/^(?:k[a-z0-9]{1,79})?$/)
+        for (const term of searchTerms(`${name}\n${text}`)) expect(term).toMatch(/^k[a-z0-9]{1,79}$/)
       }),
     )
   })
@@ -26,7 +26,7 @@ describe('searchWords', () => {
   test('every beginning of three letters and more of a word finds it', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[a-zA-Zа-яА-ЯäöüÉqQ0-9]{3,40}$/u), fc.nat(), (word, cut) => {
-        const indexed = searchWords('x', `before ${word} after`).split(' ')
+        const indexed = searchTerms(`before ${word} after`)
         const beginning = word.slice(0, 3 + (cut % (word.length - 2)))
 
         const { terms, substrings } = parseQuery(beginning)

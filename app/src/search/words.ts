@@ -14,14 +14,14 @@ const maxTerms = 10
  * What the full-text index holds of a note: its words, folded, each written as a term of ASCII letters and digits. So the engines' own ideas of words,
  * stop words, stems and collations never come into play, and the three find the same notes.
  */
-export function searchWords(name: string, text: string): string {
+export function searchTerms(text: string): string[] {
   const terms = new Set<string>()
-  for (const run of foldText(`${name}\n${text}`).match(wordRuns) ?? []) {
+  for (const run of foldText(text).match(wordRuns) ?? []) {
     for (const word of run.match(spacedRuns) ?? []) {
       if (isIndexed(word)) terms.add(term(word))
     }
   }
-  return [...terms].join(' ')
+  return [...terms]
 }
 
 /** A question to the index and to the texts; a note is a hit when all of it holds. */

@@ -1,0 +1,53 @@
+import type { AppContext } from '../context.ts'
+import type { NoteView } from '../notes/service.ts'
+import { matches } from './match.ts'
+import { parseQuery } from './words.ts'
+
+/** Hits beyond this many are neither counted nor shown: nobody turns fifty pages, and counting is what is slow. */
+export const maxHits = 1000
+
+/** One page of hits, newest first. */
+export interface SearchPage {
+  readonly items: readonly NoteView[]
+  /** At most {@link maxHits}. */
+  readonly total: number
+}
+
+/** Full-text search over the notes of one owner. */
+export interface Search {
+  /** Two queries, whatever is found. `page` counts from 1. */
+  find(userId: number, question: string, options: { readonly page: number; readonly perPage: number }): Promise<SearchPage>
+}
+
+/** Builds {@link Search} on the database. */
+export function createSearch(context: Pick<AppContext, 'db' | 'engine'>): Search {
+  const { db, engine } = context
+  return {
+    async find(userId, question, { page, perPage }) {
+      const query = parseQuery(question)
+      if (query.terms.length + query.substrings.length === 0) return { items: [], total: 0 }
+      // The newest thousand ids first: rows with their texts are read only for the page that is shown.
+      const hits = await db
+        .selectFrom('notes')
+        .select('notes.id')
+        .where('notes.user_id', '=', userId)
+        .where('notes.deleted_at', 'is', null)
+        .where(matches(engine, query))
+        .orderBy('notes.updated_at', 'desc')
+        .orderBy('notes.id', 'desc')
+        .limit(maxHits)
+        .execute()
+      const ids = hits.slice((page - 1) * perPage, page * perPage).map(({ id }) => id)
+      if (ids.length === 0) return { items: [], total: hits.length }
+      const items = await db
+        .selectFrom('notes')
+        .select(['id', 'name', 'text', 'pad_id as padId', 'version', 'created_at as createdAt', 'updated_at as updatedAt'])
+        .where('id', 'in', ids)
+        .where('user_id', '=', userId)
+        .orderBy('updated_at', 'desc')
+        .orderBy('id', 'desc')
+        .execute()
+      return { items, total: hits.length }
+    },
+  }
+}
