@@ -103,7 +103,8 @@ export interface NotesTable {
 }
 
 /**
- * The full-text index: one row per note, `words` being what `searchWords` makes of name and text.
+ * The full-text index: one row per note, `words` being what `searchWords` (`db/search-index.ts`) makes of name and text.
+ * Always written through `putSearchWords`.
  *
  * PostgreSQL: an ordinary table, `words` a `tsvector` under GIN. MySQL: an ordinary table, `words` under FULLTEXT. SQLite: an FTS5 table
  * without content, addressed by `rowid` (the note's id) instead of `note_id`, and emptied by a trigger when a note's row goes.
@@ -173,8 +174,11 @@ export interface MigrationsTable {
   readonly name: string
   readonly phase: string
   readonly hash: string
+  /** 0 while it runs, or if it was cut off half-way. */
   readonly applied_at: number
   readonly duration_ms: number
+  /** Names of the tables that it created, separated by blanks: what a wipe may drop. */
+  readonly tables_created: string
 }
 
 /** One row: which code the schema serves. */

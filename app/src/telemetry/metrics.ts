@@ -11,6 +11,8 @@ export interface Metrics {
   /** Seconds from the first byte of a request to the end of its answer, by route pattern. */
   readonly requestSeconds: Histogram<'route'>
   readonly requestsInFlight: Gauge
+  /** Sessions that have not expired. */
+  readonly sessions: Gauge
   readonly signIns: Counter<'result'>
   readonly signUps: Counter
   readonly mails: Counter<'result'>
@@ -52,6 +54,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
       registers,
     }),
     requestsInFlight: new Gauge({ name: 'notejam_http_requests_in_flight', help: 'Requests being answered now.', registers }),
+    sessions: new Gauge({ name: 'notejam_sessions', help: 'Sessions that have not expired.', registers }),
     signIns: new Counter({ name: 'notejam_signins_total', help: 'Attempts to sign in, by result.', labelNames: ['result'], registers }),
     signUps: new Counter({ name: 'notejam_signups_total', help: 'Accounts created.', registers }),
     mails: new Counter({ name: 'notejam_mails_total', help: 'Mails handed to the mail server, by result.', labelNames: ['result'], registers }),

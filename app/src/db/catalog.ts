@@ -1,0 +1,30 @@
+import { sql, type Kysely } from 'kysely'
+import type { Engine } from './engine.ts'
+import type { Database } from './schema.ts'
+
+/** Names of the tables and views in the schema that the connection works in. */
+export async function listTables(db: Kysely<Database>, engine: Engine): Promise<string[]> {
+  const query = {
+    sqlite: sql<{ name: string }>`select name from sqlite_master where type in ('table', 'view') and name not like 'sqlite\\_%' escape '\\'`,
+    postgres: sql<{ name: string }>`select relname as name from pg_catalog.pg_class
+      where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f')`,
+    mysql: sql<{ name: string }>`select table_name as name from information_schema.tables where table_schema = database()`,
+  }[engine]
+  const { rows } = await query.execute(db)
+  return rows.map(({ name }) => name).toSorted()
+}
+
+/** Tables that the runner makes by itself, before the first migration. */
+export const ledgerTables = ['notejam_identity', 'notejam_migrations', 'notejam_schema'] as const
+
+/** The tables that statements create; a full-text table of SQLite brings tables of its own. */
+export function createdTables(statements: readonly string[]): string[] {
+  return statements.flatMap((statement) => {
+    const found = /^create (virtual )?table (?:if not exists )?(\w+)/.exec(statement)
+    if (found === null) {
+      return []
+    }
+    const [, virtual, name = ''] = found
+    return virtual === undefined ? [name] : [name, ...['config', 'content', 'data', 'docsize', 'idx'].map((suffix) => `${name}_${suffix}`)]
+  })
+}

@@ -1,0 +1,83 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { Logger } from 'pino'
+import type { Metrics } from '../telemetry/metrics.ts'
+import { requestId } from './request-id.ts'
+
+/** Labels of routes that are kept apart; what comes after is one, so that nothing that a stranger sends can grow the metrics. */
+const maxRoutes = 100
+/** A part of a path as long as this may be a token (a reset link), so it is not logged. */
+const secretLength = 20
+const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+
+/** What Express hangs on a request and its response. */
+interface Routed {
+  readonly route?: { readonly path?: unknown }
+  readonly baseUrl?: unknown
+  readonly ip?: unknown
+}
+interface Located {
+  readonly locals?: { readonly route?: unknown }
+}
+
+/** Options of {@link withAccessLog}. */
+export interface AccessLogOptions {
+  readonly log: Logger
+  readonly metrics: Metrics
+  /** While it is true every answer asks for the end of its connection. */
+  readonly isDraining: () => boolean
+}
+
+/**
+ * Wraps the app: each request gets an id, is measured, and leaves one line in the log when its answer ended.
+ *
+ * The route is the pattern (`/notes/:id`), from Express's `request.route` or from `response.locals.route` where a handler sets it.
+ */
+export function withAccessLog(handler: RequestListener, { log, metrics, isDraining }: AccessLogOptions): RequestListener {
+  const known = new Set<string>()
+  const label = (route: string) => {
+    if (known.size < maxRoutes) {
+      known.add(route)
+    }
+    return known.has(route) ? route : 'other'
+  }
+  return (request, response) => {
+    const started = performance.now()
+    const id = requestId(request)
+    response.setHeader('X-Request-Id', id)
+    if (isDraining()) {
+      response.setHeader('Connection', 'close')
+    }
+    metrics.requestsInFlight.inc()
+    // The path is taken now: Express changes `url` while it routes.
+    const path = pathOf(request)
+    response.once('close', () => {
+      const seconds = (performance.now() - started) / 1000
+      const route = label(routeOf(request, response))
+      const method = methods.has(request.method ?? '') ? (request.method ?? '') : 'other'
+      const status = response.writableFinished ? response.statusCode : 499
+      metrics.requestsInFlight.dec()
+      metrics.requests.inc({ route, method, status })
+      metrics.requestSeconds.observe({ route }, seconds)
+      const { ip } = request as Routed
+      const address = typeof ip === 'string' ? ip : request.socket.remoteAddress
+      log.info({ requestId: id, method, path, route, status, durationMs: Math.round(seconds * 1e5) / 100, address }, 'request')
+    })
+    handler(request, response)
+  }
+}
+
+function routeOf(request: IncomingMessage, response: ServerResponse): string {
+  const named = (response as Located).locals?.route
+  if (typeof named === 'string') {
+    return named
+  }
+  const { route, baseUrl } = request as Routed
+  return typeof route?.path === 'string' ? `${typeof baseUrl === 'string' ? baseUrl : ''}${route.path}` : 'unmatched'
+}
+
+/** The path without its query (searches are private) and without parts that may be tokens. */
+function pathOf({ url = '' }: IncomingMessage): string {
+  const end = url.indexOf('?')
+  const path = (end === -1 ? url : url.slice(0, end)).slice(0, 200)
+  return path.length < secretLength ? path : path.split('/').map((part) => (part.length < secretLength ? part : '…')).join('/')
+}

@@ -1,0 +1,79 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { ConfigError, AppError, exitCodes, messageOf, type ExitCode } from './errors.ts'
+import { version } from './version.ts'
+
+/** Each command is loaded when it is called, so that `serve` does not pay for the others. */
+function program(finish: (code: ExitCode) => void): Command {
+  const root = new Command('notejam')
+    .description('Notejam: pads and notes. Everything is configured by the environment; see the reference of the image contract.')
+    .version(version)
+    .exitOverride()
+    .configureOutput({ outputError: () => undefined })
+    .showSuggestionAfterError(false)
+  root
+    .command('serve')
+    .description('serve the web app on PORT and health and metrics on OPS_PORT')
+    .action(async () => {
+      const { serveCommand } = await import('./commands/serve.ts')
+      await serveCommand()
+      finish(exitCodes.ok)
+    })
+  claimed(root.command('migrate').description('bring the database schema forward'))
+    .addOption(new Option('--phase <phase>', 'steps to take').choices(['expand', 'contract']).default('expand'))
+    .option('--dry-run', 'say what would be done, and change nothing', false)
+    .option('--wait <seconds>', 'how long to wait for the lock of the database', seconds, 10)
+    .option('--adopt <uid>', 'take over the database of this gone instance (none: one without a mark)')
+    .action(async (flags) => {
+      const { migrateCommand } = await import('./commands/migrate.ts')
+      finish(await migrateCommand(flags))
+    })
+  root
+    .command('status')
+    .description('say what the database holds and what this image makes of it')
+    .option('--json', 'as one line of JSON (always so)')
+    .action(async () => {
+      const { statusCommand } = await import('./commands/status.ts')
+      finish(await statusCommand())
+    })
+  return root
+}
+
+function claimed(command: Command): Command {
+  return command
+    .option('--instance-uid <uid>', 'the instance whose database this is (NOTEJAM_INSTANCE_UID)')
+    .option('--environment <name>', 'Development, Test or Production (NOTEJAM_ENVIRONMENT)')
+    .option('--fingerprint <hex>', 'the mark that the database must bear (NOTEJAM_FINGERPRINT)')
+}
+
+function seconds(text: string): number {
+  const number = Number(text)
+  if (!/^\d{1,6}$/.test(text)) {
+    throw new InvalidArgumentError('must be a whole number of seconds.')
+  }
+  return number
+}
+
+/** What a failed start is answered with: one clear line on standard error, and an exit code. */
+function explain(error: unknown): { readonly code: number; readonly line: string | undefined } {
+  if (error instanceof CommanderError) {
+    const shown = error.code === 'commander.helpDisplayed' || error.code === 'commander.version' || error.code === 'commander.help'
+    const line = error.message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ')
+    return { code: error.exitCode === 0 ? 0 : exitCodes.usage, line: shown ? undefined : `notejam: ${line} (see notejam --help)` }
+  }
+  if (error instanceof ConfigError || error instanceof AppError) {
+    return { code: error.exitCode, line: `notejam: ${error.message}` }
+  }
+  return { code: exitCodes.failed, line: `notejam: ${messageOf(error)}` }
+}
+
+try {
+  await program((code) => {
+    process.exitCode = code
+  }).parseAsync()
+} catch (error) {
+  const { code, line } = explain(error)
+  if (line !== undefined) {
+    process.stderr.write(`${line}\n`)
+  }
+  process.exitCode = code
+}
