@@ -1,3 +1,8 @@
+import type { Client } from '../kube/client.ts'
+import { isNotFound } from '../kube/errors.ts'
+import type { KubeObject, ObjectKey } from '../kube/object.ts'
+import { apiVersionOf, resources } from '../kube/resource.ts'
+
 /** What an election reads and writes of a Lease. */
 export interface LeaseRecord {
   /** Identity of the holder; empty when the lease was given away. */
@@ -25,4 +30,59 @@ export interface LeaseLock {
   create(record: LeaseRecord, signal: AbortSignal): Promise<LeaseRecord>
   /** Fails when the stored version is not the record's. */
   update(record: LeaseRecord, signal: AbortSignal): Promise<LeaseRecord>
+}
+
+/** `coordination.k8s.io/v1 Lease`, as far as an election goes. */
+interface Lease extends KubeObject {
+  readonly spec?: {
+    readonly holderIdentity?: string
+    readonly leaseDurationSeconds?: number
+    readonly acquireTime?: string
+    readonly renewTime?: string
+    readonly leaseTransitions?: number
+  }
+}
+
+/** A {@link LeaseLock} on a Lease of the cluster. Its calls have connections of their own and are never retried below the elector. */
+export function leaseLock(client: Client, key: ObjectKey): LeaseLock {
+  const options = (signal: AbortSignal) => ({ signal, channel: 'lease', maxRetries: 0, deadlineMs: 10_000 }) as const
+  const body = (record: LeaseRecord) => ({
+    apiVersion: apiVersionOf(resources.leases),
+    kind: resources.leases.kind,
+    metadata: { ...key, ...(record.version === undefined ? {} : { resourceVersion: record.version }) },
+    spec: {
+      holderIdentity: record.holder,
+      leaseDurationSeconds: record.durationSeconds,
+      acquireTime: record.acquireTime,
+      renewTime: record.renewTime,
+      leaseTransitions: record.transitions,
+    },
+  })
+  return {
+    name: `${key.namespace}/${key.name}`,
+    async get(signal) {
+      try {
+        return recordOf(await client.get<Lease>(resources.leases, key, options(signal)))
+      } catch (error) {
+        if (isNotFound(error)) return undefined
+        throw error
+      }
+    },
+    create: async (record, signal) => {
+      const { version: _absent, ...fresh } = record
+      return recordOf(await client.create<Lease>(resources.leases, body(fresh), options(signal)))
+    },
+    update: async (record, signal) => recordOf(await client.replace<Lease>(resources.leases, body(record), options(signal))),
+  }
+}
+
+function recordOf({ metadata, spec = {} }: Lease): LeaseRecord {
+  return {
+    holder: spec.holderIdentity ?? '',
+    durationSeconds: spec.leaseDurationSeconds ?? 0,
+    acquireTime: spec.acquireTime ?? '',
+    renewTime: spec.renewTime ?? '',
+    transitions: spec.leaseTransitions ?? 0,
+    ...(metadata.resourceVersion === undefined ? {} : { version: metadata.resourceVersion }),
+  }
 }

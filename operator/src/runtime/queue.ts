@@ -143,6 +143,16 @@ export class WorkQueue {
     this.#dispatch()
   }
 
+  /** Takes back every wish for a pass on a key that was not handed out yet, and forgets its failures: the object is gone. */
+  drop(key: string): void {
+    const item = this.#items.get(key)
+    this.#failures.delete(key)
+    if (item === undefined) return
+    this.#items.delete(key)
+    if (item.place !== 'parked') this.#heapOf(item.place).remove(item)
+    this.#options.metrics.depth(this.length)
+  }
+
   /** Failures of a key in a row. */
   failures(key: string): number {
     return this.#failures.get(key) ?? 0
@@ -212,8 +222,7 @@ export class WorkQueue {
 
   #merge(item: Item, priority: number, readyAt: number, now: number): void {
     item.priority = Math.max(item.priority, priority)
-    if (item.place === 'ready') this.#ready.update(item)
-    else if (item.place === 'retry') this.#retry.update(item)
+    if (item.place === 'ready' || item.place === 'retry') this.#heapOf(item.place).update(item)
     else if (item.place === 'delayed' && readyAt < item.readyAt) {
       item.readyAt = readyAt
       if (readyAt > now) {
@@ -236,7 +245,12 @@ export class WorkQueue {
   #toLane(item: Item): void {
     item.sequence = this.#sequence++
     item.place = this.#failures.has(item.key) ? 'retry' : 'ready'
-    ;(item.place === 'retry' ? this.#retry : this.#ready).push(item)
+    this.#heapOf(item.place).push(item)
+  }
+
+  #heapOf(place: 'delayed' | 'ready' | 'retry'): Heap<Item> {
+    if (place === 'delayed') return this.#delayed
+    return place === 'retry' ? this.#retry : this.#ready
   }
 
   /** One timer, for the earliest of the delayed. */
@@ -271,7 +285,7 @@ export class WorkQueue {
     const item = this.#next()
     if (item === undefined || item.place === 'delayed' || item.place === 'parked') return undefined
     const lane = item.place
-    ;(lane === 'retry' ? this.#retry : this.#ready).remove(item)
+    this.#heapOf(lane).remove(item)
     if (lane === 'retry') this.#busyLanes++
     this.#items.delete(item.key)
     const now = this.#options.clock.monotonic()

@@ -6,10 +6,14 @@
  * - `after`: once more in `seconds`, because something outside the watches is waited for; the backoff is forgotten. Waiting is not an error.
  * - `error`: once more with the key's backoff, or not before something changes when `terminal`.
  */
-export type Result =
-  | { readonly type: 'done' }
-  | { readonly type: 'after'; readonly seconds: number }
-  | { readonly type: 'error'; readonly error: Error; readonly terminal?: boolean }
+export type Result = { readonly type: 'done' } | { readonly type: 'after'; readonly seconds: number } | Failure
+
+/** The failed one of {@link Result}. */
+export interface Failure {
+  readonly type: 'error'
+  readonly error: Error
+  readonly terminal?: boolean
+}
 
 /** The pass ended; the next one comes with the next change. */
 export const done: Result = { type: 'done' }
@@ -21,11 +25,11 @@ export function after(seconds: number): Result {
 }
 
 /** Tries again with backoff. */
-export function failed(error: Error): Result {
+export function failed(error: Error): Failure {
   return { type: 'error', error }
 }
 
 /** Failed in a way that repeating cannot mend: waits for a change of the object or of what it uses. */
-export function terminal(error: Error): Result {
+export function terminal(error: Error): Failure {
   return { type: 'error', error, terminal: true }
 }
