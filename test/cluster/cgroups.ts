@@ -6,7 +6,10 @@ const ROOT = '/sys/fs/cgroup'
 /** Hierarchies of this machine: one per controller with version 1, a single one with version 2 (cgroups(7)). */
 export interface Hierarchies {
   readonly version: 1 | 2
+  /** Those with controllers, in which groups are made. */
   readonly mountPoints: readonly string[]
+  /** All of them. Beside version 1 there may be a version 2 without controllers, where runc makes groups too. */
+  readonly all: readonly string[]
 }
 
 /** Reads the mount table. Pure, so that both versions can be tested on any machine. */
@@ -15,7 +18,10 @@ export function parseHierarchies(mounts: string): Hierarchies {
   const of = (type: string): readonly string[] =>
     lines.flatMap((fields) => (fields[2] === type && fields[1]?.startsWith(ROOT) ? [fields[1]] : []))
   const first = [...new Set(of('cgroup'))]
-  return first.length > 0 ? { version: 1, mountPoints: first } : { version: 2, mountPoints: [...new Set(of('cgroup2'))].slice(0, 1) }
+  const second = [...new Set(of('cgroup2'))].slice(0, 1)
+  return first.length > 0
+    ? { version: 1, mountPoints: first, all: [...first, ...second] }
+    : { version: 2, mountPoints: second, all: second }
 }
 
 /** Hierarchies of the machine at hand. */
@@ -79,7 +85,7 @@ export function processesIn(cgroup: string): readonly number[] {
 
 /** Removes a cgroup with everything below from every hierarchy; gives the folders that would not go, as a process is still in them. */
 export function removeCgroup(cgroup: string): readonly string[] {
-  return hierarchies().mountPoints.flatMap((mountPoint) =>
+  return hierarchies().all.flatMap((mountPoint) =>
     descend(join(mountPoint, cgroup)).filter((folder) => {
       try {
         rmdirSync(folder)
@@ -93,7 +99,7 @@ export function removeCgroup(cgroup: string): readonly string[] {
 
 /** Removes the group that all clusters share, unless one of them still has a group in it: the kernel refuses that. */
 export function removeUnusedParent(): void {
-  for (const mountPoint of hierarchies().mountPoints) {
+  for (const mountPoint of hierarchies().all) {
     try {
       rmdirSync(join(mountPoint, 'notejam'))
     } catch {

@@ -17,6 +17,7 @@ import { type ControlPlaneBinaries, controlPlaneComponents } from './control-pla
 import { etcdHealthy } from './etcd.ts'
 import { ensureNetwork } from './network.ts'
 import type { Progress } from './progress.ts'
+import { registryHostsToml } from './registry.ts'
 import { writeSandboxImage } from './sandbox-image.ts'
 import { SANDBOX_IMAGE } from './node-config.ts'
 import { waitFor } from './wait-for.ts'
@@ -186,11 +187,8 @@ export class ClusterRuntime {
 
   /** Tells containerd that the registry's name is the host's address, without TLS. */
   #writeRegistryHosts(): void {
-    const url = `http://${this.layout.gateway}:${this.record.registryPort}`
-    this.#write(
-      join(this.layout.folder, 'certs.d', REGISTRY_HOST, 'hosts.toml'),
-      `server = "${url}"\n\n[host."${url}"]\n  capabilities = ["pull", "resolve"]\n`,
-    )
+    const address = `${this.layout.gateway}:${this.record.registryPort}`
+    this.#write(join(this.layout.folder, 'certs.d', REGISTRY_HOST, 'hosts.toml'), registryHostsToml(address))
   }
 
   #write(path: string, text: string): string {

@@ -14,6 +14,8 @@ import { checkPortIsFree, freePorts } from './free-ports.ts'
 import { preflight } from './preflight.ts'
 import { isRunning, recordOf } from './process-record.ts'
 import { type Progress, silentProgress } from './progress.ts'
+import { publishLocalImage } from './images.ts'
+import type { Registry } from './registry.ts'
 import { destroyCluster, destroyClusterSync } from './teardown.ts'
 
 /** Add-ons that a cluster has unless told otherwise. */
@@ -95,9 +97,9 @@ export class Cluster implements AsyncDisposable {
     return `http://127.0.0.1:${this.#runtime.record.ingressPort}`
   }
 
-  /** The registry: where images are pushed to from this machine, and the name by which nodes pull them. */
-  get registry(): { readonly url: string; readonly host: string } {
-    return { url: `http://${this.#runtime.layout.gateway}:${this.#runtime.record.registryPort}`, host: REGISTRY_HOST }
+  /** The registry: its address for this machine, and the name by which nodes pull from it. */
+  get registry(): Registry {
+    return { address: `${this.#runtime.layout.gateway}:${this.#runtime.record.registryPort}`, host: REGISTRY_HOST }
   }
 
   /** Address of this machine as pods reach it: for servers that a test runs beside the cluster. */
@@ -141,6 +143,14 @@ export class Cluster implements AsyncDisposable {
       'Usage',
       `cluster ${this.name} has no node ${number}: its nodes are ${this.nodes.map(({ layout }) => layout.number).join(', ')}`,
     )
+  }
+
+  /**
+   * Pushes an image that the Docker engine has into the registry and gives the name for pods, `host/name@sha256:…`.
+   * @throws ClusterError `CommandFailed` if the engine has no such image
+   */
+  async load(image: string): Promise<string> {
+    return (await publishLocalImage(image, this.registry, { progress: this.#progress })).reference
   }
 
   /** Loses a node as by a power cut. Kubernetes takes 50 s to notice. */
