@@ -3,6 +3,7 @@ import { type Audit, createAudit } from '../accounts/audit.ts'
 import { createPasswords, type PasswordCost } from '../accounts/passwords.ts'
 import { createSessions, type Sessions } from '../accounts/sessions.ts'
 import { createThrottle, type Throttle } from '../accounts/throttle.ts'
+import { type ApiTokens, createApiTokens } from '../api/tokens.ts'
 import type { AppContext } from '../context.ts'
 import { createDeletions, type Deletions } from '../notes/deletions.ts'
 import { createNotes, type Notes } from '../notes/service.ts'
@@ -19,6 +20,7 @@ export interface Services {
   readonly search: Search
   readonly throttle: Throttle
   readonly audit: Audit
+  readonly tokens: ApiTokens
 }
 
 /** What tests make cheaper. */
@@ -42,5 +44,5 @@ export function createServices(context: AppContext, options: ServiceOptions = {}
     passwords: createPasswords(options.passwordCost),
     ...(options.resetFloorMs === undefined ? {} : { resetFloorMs: options.resetFloorMs }),
   })
-  return { accounts, sessions, throttle, audit, pads: createPads(context), notes: createNotes(context), deletions: createDeletions(context), search: createSearch(context) }
+  return { accounts, sessions, throttle, audit, pads: createPads(context), notes: createNotes(context), deletions: createDeletions(context), search: createSearch(context), tokens: createApiTokens({ ...context, audit }) }
 }
