@@ -27,7 +27,7 @@ export interface Selection {
   readonly namespace?: string
   readonly labelSelector?: string
   readonly fieldSelector?: string
-  /** Answers hold `apiVersion`, `kind` and `metadata` only (`PartialObjectMetadata`). */
+  /** Answers hold `metadata` only, with the `apiVersion` and `kind` of the resource (on the wire: `PartialObjectMetadata`). */
   readonly metadataOnly?: boolean
 }
 
@@ -66,6 +66,8 @@ export interface WatchOptions extends Selection {
   readonly timeoutSeconds?: number
   /** Milliseconds until the head of the answer must be there. Default 30,000. */
   readonly headersTimeoutMs?: number
+  /** Called when the head of the answer is there: from now on the server tells all changes. */
+  readonly onOpen?: () => void
   /** Milliseconds without a byte after which the watch counts as dead and throws {@link WatchSilent}. Default: never. */
   readonly silenceMs?: number
 }

@@ -12,3 +12,22 @@ export interface Clock {
   /** Calls back once after `milliseconds`; keeps no process alive. */
   setTimeout(callback: () => void, milliseconds: number): Timer
 }
+
+/** Waits on a clock. Rejects with the signal's reason when it is aborted first. */
+export function sleep(clock: Clock, milliseconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted === true) {
+      reject(signal.reason as Error)
+      return
+    }
+    const onAbort = () => {
+      timer.cancel()
+      reject(signal?.reason as Error)
+    }
+    const timer = clock.setTimeout(() => {
+      signal?.removeEventListener('abort', onAbort)
+      resolve()
+    }, milliseconds)
+    signal?.addEventListener('abort', onAbort, { once: true })
+  })
+}

@@ -120,6 +120,18 @@ export class MalformedAnswer extends KubeError {
   }
 }
 
+/** A watch brought no byte for so long that its connection counts as dead, whatever TCP thinks. */
+export class WatchSilent extends KubeError {
+  readonly code = 'WatchSilent'
+  readonly call: string
+  readonly retryable = true
+
+  constructor(call: string, silenceMs: number) {
+    super(`Not a byte came for ${silenceMs} ms to ${call}, not even a bookmark; the connection is given up.`)
+    this.call = call
+  }
+}
+
 /** The kubeconfig or the in-cluster credentials cannot be used. */
 export class ConfigError extends KubeError {
   readonly code = 'ConfigError'

@@ -2,7 +2,7 @@ import type { KubeObject, ObjectKey } from './object.ts'
 
 /**
  * A change of a store. It is told after the store has it, in the order in which the server did it; `object` and `old` belong to everybody and
- * must not be changed.
+ * must not be changed. An `updated` whose `old` and `object` are the same object is a resync: nothing changed, look again all the same.
  */
 export type StoreEvent<T> =
   | { readonly type: 'added'; readonly object: T; readonly old?: undefined; readonly initial: boolean }
