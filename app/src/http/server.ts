@@ -4,9 +4,10 @@ import { AppError, messageOf } from '../errors.ts'
 
 /** Longer than a proxy keeps an idle connection (Traefik: 90 s), so that it never sends a request into one that we are closing. */
 const keepAliveMs = 95_000
-/** Milliseconds for a whole request, body included. */
-const requestMs = 60_000
+/** Milliseconds for the head of a request; above the keep-alive time, so that the first request after a long pause is not cut. */
 const headersMs = keepAliveMs + 5000
+/** Milliseconds for a whole request, body included; Node wants it no shorter than the head's. */
+const requestMs = headersMs
 
 const answers: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
