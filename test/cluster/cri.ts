@@ -1,4 +1,4 @@
-import { connect as connectHttp2 } from 'node:http2'
+import { connect as connectHttp2, type IncomingHttpHeaders } from 'node:http2'
 import { connect } from 'node:net'
 import { ClusterError } from './errors.ts'
 
@@ -56,9 +56,8 @@ async function call(socket: string, method: string, message: Buffer, timeoutMs: 
       })
       const chunks: Buffer[] = []
       let status = ''
-      const note = (headers: Readonly<Record<string, unknown>>): void => {
-        if (headers['grpc-status'] !== undefined)
-          status = `${String(headers['grpc-status'])} ${String(headers['grpc-message'] ?? '')}`.trim()
+      const note = (headers: IncomingHttpHeaders): void => {
+        if (headers['grpc-status'] !== undefined) status = [headers['grpc-status'], headers['grpc-message']].flat().join(' ').trim()
       }
       stream.setTimeout(timeoutMs, () =>
         stream.destroy(new ClusterError('Timeout', `${method} on ${socket} did not answer within ${timeoutMs / 1000} s`)),
