@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 
@@ -103,21 +102,20 @@ export class DockerEngine implements AsyncDisposable {
   async #follow(response: Dispatcher.ResponseData, what: string, note?: (detail: string) => void): Promise<void> {
     if (response.statusCode >= 400) throw refused('POST', what, response.statusCode, await response.body.text())
     const tail: string[] = []
-    for await (const line of createInterface({ input: response.body })) {
-      if (line.trim() === '') continue
+    let error: string | undefined
+    // Read to the end in any case: a body that is left alone would keep its connection.
+    for await (const line of linesOf(response.body)) {
       const message = JSON.parse(line) as EngineMessage
+      error ??= message.error
       const said = (message.stream ?? message.status ?? '').trimEnd()
-      if (said !== '') {
-        tail.push(said)
-        if (tail.length > keptLines) tail.shift()
-        if (message.stream?.startsWith('Step ') === true) note?.(said)
-      }
-      if (message.error !== undefined) {
-        throw new ClusterError('CommandFailed', `${what}: ${message.error.split('\n', 1)[0] ?? ''}`, {
-          details: [...tail, message.error].join('\n'),
-        })
-      }
+      if (said === '') continue
+      tail.push(said)
+      if (tail.length > keptLines) tail.shift()
+      if (message.stream?.startsWith('Step ') === true) note?.(said)
     }
+    if (error === undefined) return
+    const details = [...tail, error].join('\n')
+    throw new ClusterError('CommandFailed', `${what}: ${error.split('\n', 1)[0] ?? ''}`, { details })
   }
 
   /** Whether an engine answers there. */
@@ -227,6 +225,17 @@ export class DockerEngine implements AsyncDisposable {
     await this.#json('POST', '/networks/prune')
     await this.#json('POST', '/volumes/prune')
   }
+}
+
+async function* linesOf(body: Readable): AsyncGenerator<string> {
+  const decoder = new TextDecoder()
+  let rest = ''
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
+    rest = lines.pop() ?? ''
+    yield* lines.filter((line) => line.trim() !== '')
+  }
+  if (rest.trim() !== '') yield rest
 }
 
 function refused(method: string, path: string, status: number, answer: string): ClusterError {
