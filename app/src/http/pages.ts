@@ -60,7 +60,7 @@ export function createPages(options: { readonly context: AppContext; readonly se
     form: request.method === 'POST' ? await readForm(request) : noForm,
     query: queryOf(request.url),
     get origin() {
-      return { address: request.ip ?? request.socket.remoteAddress ?? '', userAgent: request.headers['user-agent'] ?? '' }
+      return { address: (request.ip ?? request.socket.remoteAddress ?? '').replace(/^::ffff:/, ''), userAgent: request.headers['user-agent'] ?? '' }
     },
   })
 
