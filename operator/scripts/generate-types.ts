@@ -2,13 +2,15 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { compile } from 'json-schema-to-typescript'
 import { parse } from 'yaml'
+import { schemaHash } from '../src/runtime/served.ts'
 
 type Schema = Record<string, unknown>
 
 interface Definition {
   readonly spec: {
-    readonly names: { readonly kind: string; readonly singular: string }
-    readonly versions: readonly { readonly schema: { readonly openAPIV3Schema: Schema } }[]
+    readonly group: string
+    readonly names: { readonly kind: string; readonly plural: string }
+    readonly versions: readonly { readonly name: string; readonly schema: { readonly openAPIV3Schema: Schema } }[]
   }
 }
 
@@ -33,14 +35,35 @@ function toJsonSchema(value: unknown): unknown {
   return Object.fromEntries(kept.map(([key, inner]) => [key, toJsonSchema(inner)]))
 }
 
-/** Makes the TypeScript types of every CRD in `crds/`. Objects take no unknown fields, as the API server prunes them. */
-export async function generateTypes(): Promise<readonly GeneratedFile[]> {
-  const files = readdirSync(crds)
+/** Makes the list of the CRDs with the hashes of their schemas, by which the operator sees that those in the cluster are not its own. */
+function generateDefinitions(): GeneratedFile {
+  const entries = readDefinitions().map(({ definition }) => {
+    const { group, names, versions } = definition.spec
+    const version = versions[0]?.name ?? ''
+    const hash = schemaHash(definition, version)
+    return `  {\n    resource: { group: '${group}', version: '${version}', plural: '${names.plural}', kind: '${names.kind}', namespaced: true },\n    schemaHash: '${hash}',\n  },\n`
+  })
+  const text = `// Generated from crds/ by operator/scripts/generate-types.ts; a test fails when the two differ.
+import type { ExpectedDefinition } from '../runtime/manager.ts'
+
+/** The CustomResourceDefinitions that this version of the operator was built with. */
+export const definitions: readonly ExpectedDefinition[] = [
+${entries.join('')}]
+`
+  return { path: join(target, 'definitions.gen.ts'), text }
+}
+
+function readDefinitions(): readonly { readonly name: string; readonly definition: Definition }[] {
+  return readdirSync(crds)
     .filter((name) => name.endsWith('.yaml'))
     .toSorted()
-  return Promise.all(
-    files.map(async (name) => {
-      const definition = parse(readFileSync(join(crds, name), 'utf8')) as Definition
+    .map((name) => ({ name, definition: parse(readFileSync(join(crds, name), 'utf8')) as Definition }))
+}
+
+/** Makes the TypeScript types of every CRD in `crds/`. Objects take no unknown fields, as the API server prunes them. */
+export async function generateTypes(): Promise<readonly GeneratedFile[]> {
+  const types = await Promise.all(
+    readDefinitions().map(async ({ name, definition }) => {
       const { kind } = definition.spec.names
       const [version] = definition.spec.versions
       if (version === undefined) throw new TypeError(`crds/${name} has no version`)
@@ -59,6 +82,7 @@ export async function generateTypes(): Promise<readonly GeneratedFile[]> {
       return { path: join(target, `${kind.replaceAll(/(?<=[a-z])(?=[A-Z])/g, '-').toLowerCase()}.gen.ts`), text }
     }),
   )
+  return [...types, generateDefinitions()]
 }
 
 if (import.meta.main) {

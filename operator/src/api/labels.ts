@@ -11,16 +11,21 @@ export const statusFieldManager = 'notejam-operator/status'
 /** Selects every object that the operator made; its caches hold nothing else. */
 export const managedBySelector = 'app.kubernetes.io/managed-by=notejam-operator'
 
+/** Before the name of every annotation and label of ours. */
+export const annotationPrefix = 'notejam.io/'
+
 /** Annotations that the operator puts on its children. */
 export const annotations = {
+  /** Set by a person on an object without controller: the name of the instance that may take it. */
+  adopt: `${annotationPrefix}adopt`,
   /** Release that a Deployment or a Job belongs to. */
-  release: 'notejam.io/release',
+  release: `${annotationPrefix}release`,
   /** Image as the spec named it, where the child runs a digest. */
-  image: 'notejam.io/image',
+  image: `${annotationPrefix}image`,
   /** Hash of the Secrets that a pod reads: a changed content rolls the pods. */
-  secretHash: 'notejam.io/secret-hash',
+  secretHash: `${annotationPrefix}secret-hash`,
   /** Hash of a pod template without this annotation: tells the pods of this template from older ones. */
-  templateHash: 'notejam.io/template-hash',
+  templateHash: `${annotationPrefix}template-hash`,
 } as const
 
 /** What a pod of an instance does. */

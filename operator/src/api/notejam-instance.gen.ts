@@ -456,6 +456,23 @@ export interface NotejamInstance {
       }
     }
     /**
+     * databaseIdentity is the mark that the first migration left in the database; no other instance changes a database that bears it.
+     */
+    databaseIdentity?: {
+      /**
+       * instanceUID of the instance whose database it is.
+       */
+      instanceUID?: string
+      /**
+       * environment of that instance.
+       */
+      environment?: string
+      /**
+       * fingerprint is random, made with the mark.
+       */
+      fingerprint?: string
+    }
+    /**
      * inventory lists the objects that the operator keeps for this instance.
      */
     inventory?: {

@@ -31,5 +31,8 @@ export type RejectedImage = NonNullable<ReleaseStatus['rejected']>[number]
 /** The write-ahead journal: what is being done. */
 export type Operation = NonNullable<InstanceStatus['operation']>
 
+/** The mark in an instance's database. */
+export type DatabaseIdentity = NonNullable<InstanceStatus['databaseIdentity']>
+
 /** What an instance is for. */
 export type Environment = InstanceSpec['environment']

@@ -9,6 +9,8 @@ const stalledReasons = {
     'The API server refused an object that the operator wanted to write, for example by a quota or a policy. The message has its answer; once the cause is gone the operator goes on by itself.',
   ClaimNotFound:
     'The PersistentVolumeClaim of database.sqlite.storage.existingClaim is not there. Create it, or create the instance anew without existingClaim.',
+  DatabaseFenced:
+    'The database bears the mark of another instance, or holds tables that are not of Notejam; nothing in it was changed. The message says what was seen. Use the database of this instance.',
   DowngradeRefused:
     'The image is older than the database schema allows: a contract migration removed what it needs. Go back to a newer image.',
   ImagePullFailed:

@@ -1,4 +1,5 @@
 import { registryDigest } from '../api/image.ts'
+import type { DatabaseIdentity } from '../api/notejam.ts'
 import type { Job, Pod, TerminatedState } from '../api/objects.ts'
 import type { StalledReason } from '../api/reasons.ts'
 import { exitLocked } from './resources/migration-job.ts'
@@ -11,7 +12,7 @@ export type JobState =
   | { readonly type: 'Absent' }
   | { readonly type: 'Pending'; readonly problem?: PodProblem }
   | { readonly type: 'Running' }
-  | { readonly type: 'Succeeded'; readonly digest?: string; readonly schemaVersion?: string }
+  | { readonly type: 'Succeeded'; readonly digest?: string; readonly schemaVersion?: string; readonly identity?: DatabaseIdentity }
   | { readonly type: 'Failed'; readonly reason: StalledReason; readonly message: string }
 
 /** Exit codes of `migrate` in the image contract. */
@@ -19,6 +20,7 @@ const exitReasons: Readonly<Record<number, StalledReason>> = {
   [exitLocked]: 'MigrationLocked',
   4: 'SchemaDrifted',
   5: 'DowngradeRefused',
+  6: 'DatabaseFenced',
 }
 
 /**
@@ -56,12 +58,22 @@ function endOf(pod: Pod): TerminatedState | undefined {
 function succeeded(pods: readonly Pod[]): JobState {
   const pod = pods.find((candidate) => endOf(candidate)?.exitCode === 0)
   const digest = registryDigest(pod?.status?.containerStatuses?.[0]?.imageID)
-  const version = parseResult(pod === undefined ? undefined : endOf(pod)?.message)?.['schemaVersion']
+  const result = parseResult(pod === undefined ? undefined : endOf(pod)?.message)
+  const version = result?.['schemaVersion']
+  const identity = readIdentity(result?.['identity'])
   return {
     type: 'Succeeded',
     ...(digest === undefined ? {} : { digest }),
     ...(typeof version === 'string' || typeof version === 'number' ? { schemaVersion: String(version) } : {}),
+    ...(identity === undefined ? {} : { identity }),
   }
+}
+
+function readIdentity(value: unknown): DatabaseIdentity | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const { instanceUID, environment, fingerprint } = value as Readonly<Record<string, unknown>>
+  if (typeof instanceUID !== 'string' || typeof environment !== 'string' || typeof fingerprint !== 'string') return undefined
+  return { instanceUID, environment, fingerprint }
 }
 
 function failedState(reason: string | undefined, message: string | undefined, pods: readonly Pod[]): JobState {

@@ -1,5 +1,4 @@
 import type { Resource } from '../kube/resource.ts'
-
 /** NotejamInstances, as paths need them. */
 export const notejamInstances: Resource = {
   group: 'notejam.io',

@@ -112,6 +112,7 @@ async function findForeignWorkload(own: Deployment | undefined, key: ObjectKey, 
   const found = await getIfThere<KubeObject>(resources.deployments, key, context)
   if (found === undefined) return undefined
   const owner = controllerOf(found)
+  if (owner === undefined && found.metadata.annotations?.[annotations.adopt] === key.name) return undefined
   const whose = owner === undefined ? 'belongs to nobody that it names' : `belongs to ${owner.kind} ${owner.name} (${owner.uid})`
   return {
     reason: 'NameConflict',

@@ -65,10 +65,17 @@ export function computeStatus(input: StatusInput): InstanceStatus {
       ...(policy.publicURL === undefined ? {} : { publicURL: policy.publicURL }),
       resources: policy.resources,
     },
+    ...databaseIdentity(input),
     inventory: input.children
       .map(({ kind, metadata }) => ({ kind, name: metadata.name, uid: metadata.uid ?? '' }))
       .toSorted((a, b) => `${a.kind}/${a.name}`.localeCompare(`${b.kind}/${b.name}`)),
   }
+}
+
+/** The mark in the database, from the Job that saw it last; it stays when the Job is gone. */
+function databaseIdentity({ job, instance }: StatusInput): Pick<InstanceStatus, 'databaseIdentity'> {
+  const identity = (job.type === 'Succeeded' ? job.identity : undefined) ?? instance.status?.databaseIdentity
+  return identity === undefined ? {} : { databaseIdentity: identity }
 }
 
 function generationOf(instance: NotejamInstance): number {

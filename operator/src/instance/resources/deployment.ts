@@ -15,9 +15,9 @@ export interface DeploymentInput extends RenderInput {
   readonly secretHash: string
 }
 
-/** Seconds for the app to finish what it began, after it was told to stop. */
-const drainSeconds = 30
-/** What the kubelet needs around the drain. */
+/** Seconds in which the app finishes the requests that it has, after it was told to stop. */
+const stopSeconds = 25
+/** What the kubelet needs around that. */
 const graceMarginSeconds = 5
 
 /** The Deployment that serves the app. */
@@ -54,7 +54,7 @@ function buildTemplate(input: DeploymentInput) {
   const spec = {
     ...hardenedPod(),
     ...pullSecrets(input),
-    terminationGracePeriodSeconds: drainSeconds + graceMarginSeconds,
+    terminationGracePeriodSeconds: stopSeconds + graceMarginSeconds,
     containers: [buildContainer(input)],
     volumes: commonVolumes(input),
   }
@@ -69,7 +69,7 @@ function buildContainer(input: DeploymentInput) {
     image: input.image,
     args: ['serve'],
     ...hardenedContainer(),
-    env: commonEnvironment(input),
+    env: [...commonEnvironment(input), ...servingEnvironment(input)],
     ports: [
       { name: 'http', containerPort: ports.http, protocol: 'TCP' },
       { name: 'ops', containerPort: ports.ops, protocol: 'TCP' },
@@ -81,6 +81,16 @@ function buildContainer(input: DeploymentInput) {
     readinessProbe: probe('/readyz', { periodSeconds: 2, failureThreshold: 2 }),
     volumeMounts: commonMounts,
   }
+}
+
+function servingEnvironment({ instance }: DeploymentInput) {
+  return [
+    // Nobody else can serve while the only pod stops, so it does not go on answering until proxies have noticed.
+    { name: 'DRAIN_SECONDS', value: '0' },
+    { name: 'STOP_TIMEOUT_SECONDS', value: String(stopSeconds) },
+    // An ingress controller is a pod: its address is a private one. What it says about who asks and how counts.
+    ...(instance.spec.http?.ingress === undefined ? [] : [{ name: 'TRUSTED_PROXIES', value: 'uniquelocal' }]),
+  ]
 }
 
 function probe(path: string, times: { readonly periodSeconds: number; readonly failureThreshold: number }) {
