@@ -223,13 +223,20 @@ export class Controller {
     })
     // One that ignores its signal may go on, but not keep a worker: its key stays locked until it ends.
     const overdue = new AbortController()
-    const tooLate = sleep(clock, deadlineMs + graceMs, overdue.signal).then(
-      () => log.error({ key: item.key, err: timeout }, 'A pass ignores its signal; another worker takes its place'),
-      () => {},
-    )
+    const tooLate = this.#detach(deadlineMs + graceMs, timeout, log, overdue.signal)
     await Promise.race([ended, tooLate])
     overdue.abort()
     this.#metrics.activeWorkers(--this.#active)
+  }
+
+  /** Resolves when a pass has ignored its deadline for too long; stays silent when that is not asked any more. */
+  async #detach(milliseconds: number, timeout: Error, log: Logger, signal: AbortSignal): Promise<void> {
+    try {
+      await sleep(this.#env.clock, milliseconds, signal)
+      log.error({ err: timeout }, 'A pass ignores its signal; another worker takes its place')
+    } catch {
+      // The pass has ended.
+    }
   }
 
   /** The own-writes barrier: puts the key off while the cache does not show what its last pass did. */
@@ -281,7 +288,7 @@ export class Controller {
         // A write that changed nothing gives the version that the cache has; it is no step of a loop that wakes anybody.
         wrote = true
         if (this.#hotLoops.wrote(key, `${resource.kind}/${object.metadata.name}`)) {
-          metrics.controller(this.name).hotLoop()
+          this.#metrics.hotLoop()
           log.warn(
             { resource: resourceName(resource), object: object.metadata.name },
             'The same object is written again and again; slowing down',

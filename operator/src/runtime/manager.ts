@@ -270,7 +270,17 @@ class RuntimeManager implements Manager {
     }
     const elector = this.#elector
     if (elector !== undefined) live['lease-loop'] = () => (elector.alive ? undefined : 'it does not go round any more')
-    this.#health = await serveHealth({ ...health, live, ready: this.#readyChecks() })
+    const { metrics, ...address } = health
+    const sampled = async () => {
+      for (const controller of this.#controllers) controller.sample()
+      return metrics === undefined ? { contentType: 'text/plain', body: '' } : metrics()
+    }
+    this.#health = await serveHealth({
+      ...address,
+      live,
+      ready: this.#readyChecks(),
+      ...(metrics === undefined ? {} : { metrics: sampled }),
+    })
     this.#log.info({ port: this.#health.port }, 'Answering probes')
   }
 
@@ -286,8 +296,11 @@ class RuntimeManager implements Manager {
   /** Waits for the definitions without ending: a pod that crashes until somebody installs them would be in back-off when they come. */
   async #whenServed(signal: AbortSignal): Promise<void> {
     const { client, clock, controllers, random } = this.#options
-    const needed = controllers.flatMap(({ primary, sources = [] }) => [primary, ...sources.filter(({ optional }) => optional !== true)])
-    const left = new Map(needed.map(({ resource }) => [resourceName(resource), resource]))
+    const left = new Map<string, Resource>()
+    for (const { primary, sources = [] } of controllers) {
+      left.set(resourceName(primary.resource), primary.resource)
+      for (const { resource, optional } of sources) if (optional !== true) left.set(resourceName(resource), resource)
+    }
     for (let round = 0; left.size > 0; round++) {
       for (const [name, resource] of left) {
         try {

@@ -161,7 +161,7 @@ export class WorkQueue {
   /** The next item, as soon as there is one; undefined once the queue is shut down and nothing is ready. Each item has to be given to {@link done}. */
   get(): Promise<QueueItem | undefined> {
     const item = this.#take()
-    if (item !== undefined || (this.#shutDown && this.length === 0)) return Promise.resolve(item)
+    if (item !== undefined || this.#isOver) return Promise.resolve(item)
     return new Promise((resolve) => {
       this.#waiters.push(resolve)
     })
@@ -210,6 +210,11 @@ export class WorkQueue {
       ages.reduce((longest, age) => Math.max(longest, age), 0),
     )
     this.#options.metrics.depth(this.length)
+  }
+
+  /** Nothing will be handed out any more, but for a key whose running pass was asked to be repeated: its worker finds it. */
+  get #isOver(): boolean {
+    return this.#shutDown && this.#ready.size === 0 && this.#retry.size === 0
   }
 
   #insert(item: Item, now: number): void {
@@ -298,7 +303,7 @@ export class WorkQueue {
   #dispatch(): void {
     while (this.#waiters.length > 0) {
       const item = this.#take()
-      if (item === undefined && !(this.#shutDown && this.length === 0)) return
+      if (item === undefined && !this.#isOver) return
       this.#waiters.shift()?.(item)
     }
   }

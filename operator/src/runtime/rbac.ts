@@ -52,14 +52,12 @@ function policyRules(rules: readonly AccessRule[]): readonly PolicyRule[] {
     for (const verb of rule.verbs) known.verbs.add(verb)
     united.set(id, known)
   }
-  return [...united]
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, { rule, verbs }]) => ({
-      apiGroups: [rule.resource.group],
-      resources: [nameOf(rule)],
-      ...(rule.names === undefined ? {} : { resourceNames: rule.names.toSorted() }),
-      verbs: [...verbs].toSorted(),
-    }))
+  return [...united].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, { rule, verbs }]) => policyRule(rule, [...verbs].toSorted()))
+}
+
+function policyRule(rule: AccessRule, verbs: readonly string[]): PolicyRule {
+  const base = { apiGroups: [rule.resource.group], resources: [nameOf(rule)], verbs }
+  return rule.names === undefined ? base : { ...base, resourceNames: rule.names.toSorted() }
 }
 
 function nameOf({ resource, subresource }: { readonly resource: Resource; readonly subresource?: string }): string {
