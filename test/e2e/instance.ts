@@ -24,7 +24,13 @@ export interface Instance extends KubeObject {
 }
 
 /** The quick start's instance for one test: environment Test on SQLite, behind the Ingress under a host name of its own. */
-export function instanceObject(namespace: string, name: string, image: string, spec: Readonly<Record<string, unknown>> = {}): KubeObject {
+export function instanceObject(
+  namespace: string,
+  name: string,
+  image: string,
+  ingressUrl: string,
+  spec: Readonly<Record<string, unknown>> = {},
+): KubeObject {
   return {
     apiVersion: instanceType.apiVersion,
     kind: instanceType.kind,
@@ -34,15 +40,21 @@ export function instanceObject(namespace: string, name: string, image: string, s
       image,
       database: { type: 'SQLite', sqlite: { storage: { size: '64Mi' } } },
       http: { hosts: [hostOf(namespace, name)], ingress: {} },
+      app: { publicURL: urlOf(namespace, name, ingressUrl) },
       release: { rollout: { minReadySeconds: 1, progressDeadlineSeconds: 60 } },
       ...spec,
     },
   }
 }
 
-/** Host name under which an instance is asked for. */
+/** Host name under which an instance is asked for. Browsers resolve names under `localhost` to this machine (RFC 6761, 6.3). */
 export function hostOf(namespace: string, name: string): string {
-  return `${name}.${namespace}.notes.test`
+  return `${name}.${namespace}.localhost`
+}
+
+/** Address that a person types: the host name, and the port of the Ingress controller. */
+export function urlOf(namespace: string, name: string, ingressUrl: string): string {
+  return `http://${hostOf(namespace, name)}:${new URL(ingressUrl).port}`
 }
 
 export async function getInstance(api: ApiClient, namespace: string, name: string): Promise<Instance | undefined> {

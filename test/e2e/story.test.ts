@@ -9,14 +9,15 @@ import {
   conditionOf,
   ConditionHistory,
   deleteInstance,
-  hostOf,
   instanceHas,
   instanceObject,
   instanceReady,
   migrationJobs,
   setImage,
+  urlOf,
 } from './instance.ts'
 import { restartKubelets } from './nodes.ts'
+import { writeNoteInBrowser } from './browser.ts'
 
 const name = 'notes'
 const email = 'ada@example.org'
@@ -37,7 +38,7 @@ describe('the life of an instance', () => {
 
   beforeAll(async () => {
     namespace = await createNamespace(api, { prefix: 'story', podSecurity: 'restricted' })
-    person = new NotejamClient({ baseUrl: ingressUrl, host: hostOf(namespace, name) })
+    person = new NotejamClient({ baseUrl: ingressUrl, host: new URL(urlOf(namespace, name, ingressUrl)).host })
   })
 
   afterAll(async () => {
@@ -69,11 +70,11 @@ describe('the life of an instance', () => {
   }
 
   step('an instance that is applied becomes ready and is served through the Ingress', async () => {
-    await api.create(instanceObject(namespace, name, images.app))
+    await api.create(instanceObject(namespace, name, images.app, ingressUrl))
 
     const instance = await instanceReady(api, namespace, name)
 
-    expect(instance.status?.url).toBe(`http://${hostOf(namespace, name)}`)
+    expect(instance.status?.url).toBe(urlOf(namespace, name, ingressUrl))
     expect(instance.status?.release?.current?.digest).toMatch(/^sha256:[0-9a-f]{64}$/)
     const answer = await waitFor(async () => (await person.get('/signin/')).status === 200, { what: 'the sign-in page', timeoutMs: 30_000 })
     expect(answer).toBe(true)
@@ -85,6 +86,12 @@ describe('the life of an instance', () => {
     noteId = await person.createNote('Remember the milk', 'and the <b>bread</b>', pad)
 
     await noteIsThere()
+  })
+
+  step('the same person signs in with a browser, reads the note and writes another', async () => {
+    const titles = await writeNoteInBrowser(urlOf(namespace, name, ingressUrl), { email, password, note: 'Written in a browser' })
+
+    expect(titles).toEqual(expect.arrayContaining(['Remember the milk', 'Written in a browser']))
   })
 
   step('the note is there after the pod was deleted', async () => {
