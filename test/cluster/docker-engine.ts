@@ -111,7 +111,7 @@ export class DockerEngine implements AsyncDisposable {
       if (said === '') continue
       tail.push(said)
       if (tail.length > keptLines) tail.shift()
-      if (message.stream?.startsWith('Step ') === true) note?.(said)
+      if (message.stream?.startsWith('Step ') === true) note?.(said.slice(0, 90))
     }
     if (error === undefined) return
     const details = [...tail, error].join('\n')

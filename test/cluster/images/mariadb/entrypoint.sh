@@ -44,7 +44,7 @@ if [[ ! -e $data/.initialized ]]; then
   socket=/tmp/prepare.sock
   mariadbd --datadir="$data" --skip-networking --socket="$socket" --pid-file=/tmp/prepare.pid &
   server=$!
-  until mariadb-admin --socket="$socket" --user=root --silent ping 2> /dev/null; do
+  until mariadb-admin --socket="$socket" --user=root ping > /dev/null 2>&1; do
     kill -0 "$server" 2> /dev/null || { echo 'the server ended while the data folder was prepared, see above' >&2; exit 1; }
     sleep 0.1
   done
