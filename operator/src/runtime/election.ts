@@ -140,7 +140,8 @@ export class LeaderElector implements Fence {
     if (observed === undefined) return
     try {
       // An empty holder with a duration of one second is how client-go releases; its followers take such a lease at once.
-      await lock.update({ ...observed, holder: '', durationSeconds: 1, renewTime: microTime(clock.now()) }, this.#attemptTime())
+      const empty = { ...observed, holder: '', durationSeconds: 1, renewTime: microTime(clock.now()) }
+      await this.#attempt((signal) => lock.update(empty, signal))
       log.info({ lease: lock.name }, 'Gave the lease away')
     } catch (error) {
       log.warn({ lease: lock.name, err: error }, 'Could not give the lease away; it expires by itself')
@@ -176,55 +177,58 @@ export class LeaderElector implements Fence {
 
   /** One look at the lease; true once it is ours. */
   async #tryAcquire(signal: AbortSignal): Promise<boolean> {
-    const { clock, identity, lock, log, times } = this.#options
-    const attempt = AbortSignal.any([signal, this.#attemptTime()])
     try {
-      const sentAt = clock.monotonic()
-      const time = microTime(clock.now())
-      const own = { holder: identity, durationSeconds: Math.ceil(times.leaseDuration), acquireTime: time, renewTime: time }
-      const current = await lock.get(attempt)
-      if (current === undefined) {
-        this.#confirm(await lock.create({ ...own, transitions: 0 }, attempt), sentAt)
-        return true
-      }
-      this.#observe(current)
-      if (current.holder !== '' && current.holder !== identity && this.#expiresIn() > 0) return false
-      const renewedAt = clock.monotonic()
-      this.#confirm(await lock.update({ ...current, ...own, transitions: current.transitions + 1 }, attempt), renewedAt)
-      return true
+      return await this.#attempt((attempt) => this.#take(attempt), signal)
     } catch (error) {
       if (signal.aborted) throw signal.reason
-      log.warn({ lease: lock.name, err: toError(error) }, 'Could not try for the lease')
+      this.#options.log.warn({ lease: this.#options.lock.name, err: toError(error) }, 'Could not try for the lease')
       return false
     }
   }
 
+  async #take(signal: AbortSignal): Promise<boolean> {
+    const { clock, identity, lock, times } = this.#options
+    const time = microTime(clock.now())
+    const own = { holder: identity, durationSeconds: Math.ceil(times.leaseDuration), acquireTime: time, renewTime: time }
+    const current = await lock.get(signal)
+    if (current !== undefined) this.#observe(current)
+    if (current !== undefined && current.holder !== '' && current.holder !== identity && this.#expiresIn() > 0) return false
+    const sentAt = clock.monotonic()
+    const taken =
+      current === undefined
+        ? lock.create({ ...own, transitions: 0 }, signal)
+        : lock.update({ ...current, ...own, transitions: current.transitions + 1 }, signal)
+    this.#confirm(await taken, sentAt)
+    return true
+  }
+
   /** One renewal; an answer that got lost is found out by reading the lease again. */
   async #tryRenew(): Promise<'renewed' | 'failed' | 'taken'> {
-    const { clock, identity, lock } = this.#options
     const observed = this.#observed?.record
     if (observed === undefined) return 'failed'
-    const attempt = this.#attemptTime()
     try {
-      const sentAt = clock.monotonic()
-      this.#confirm(await lock.update({ ...observed, renewTime: microTime(clock.now()) }, attempt), sentAt)
+      await this.#attempt((signal) => this.#write(observed, signal))
       return 'renewed'
     } catch {
-      try {
-        const current = await lock.get(attempt)
-        if (current !== undefined) {
-          this.#observe(current)
-          if (current.holder !== identity) return 'taken'
-        }
-        const sentAt = clock.monotonic()
-        const next = { ...(current ?? observed), holder: identity, renewTime: microTime(clock.now()) }
-        // Whoever deleted the lease did not end our right to it; but creating it has to win against everybody else.
-        this.#confirm(await (current === undefined ? lock.create(next, attempt) : lock.update(next, attempt)), sentAt)
-        return 'renewed'
-      } catch {
-        return 'failed'
-      }
+      return this.#attempt((signal) => this.#renewAnew(observed, signal)).catch(() => 'failed' as const)
     }
+  }
+
+  async #renewAnew(observed: LeaseRecord, signal: AbortSignal): Promise<'renewed' | 'taken'> {
+    const current = await this.#options.lock.get(signal)
+    if (current !== undefined) this.#observe(current)
+    if (current !== undefined && current.holder !== this.#options.identity) return 'taken'
+    // Whoever deleted the lease did not end our right to it; but creating it has to win against everybody else.
+    const { version: _gone, ...fresh } = observed
+    await this.#write(current ?? fresh, signal)
+    return 'renewed'
+  }
+
+  async #write(record: LeaseRecord, signal: AbortSignal): Promise<void> {
+    const { clock, lock } = this.#options
+    const sentAt = clock.monotonic()
+    const next = { ...record, renewTime: microTime(clock.now()) }
+    this.#confirm(await (record.version === undefined ? lock.create(next, signal) : lock.update(next, signal)), sentAt)
   }
 
   #confirm(record: LeaseRecord, sentAt: number): void {
@@ -252,10 +256,14 @@ export class LeaderElector implements Fence {
   }
 
   /** A try may take half the renew deadline, so that one that hangs leaves time for another. */
-  #attemptTime(): AbortSignal {
-    const controller = new AbortController()
+  async #attempt<T>(run: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
     const { clock, times } = this.#options
-    clock.setTimeout(() => controller.abort(new Error('The lease call took too long.')), (times.renewDeadline * 1000) / 2)
-    return controller.signal
+    const timeout = new AbortController()
+    const timer = clock.setTimeout(() => timeout.abort(new Error('The lease call took too long.')), (times.renewDeadline * 1000) / 2)
+    try {
+      return await run(signal === undefined ? timeout.signal : AbortSignal.any([signal, timeout.signal]))
+    } finally {
+      timer.cancel()
+    }
   }
 }

@@ -44,6 +44,12 @@ export class VirtualClock implements Clock {
     this.#skew += milliseconds
   }
 
+  /** Time went by while nothing could run (a stopped process): what became due meanwhile fires now, late. */
+  async thaw(milliseconds: number): Promise<void> {
+    this.#elapsed += milliseconds
+    await this.advance(0)
+  }
+
   /** Moves time and fires what became due, without letting promises settle between. */
   advanceSync(milliseconds: number): void {
     const end = this.#elapsed + milliseconds
