@@ -34,7 +34,9 @@ export async function runDatabaseJob(command: string, work: (context: JobContext
     process.stdout.write(`${line}\n`)
   }
   try {
-    return await runJob(command, { terminationLog: config.terminationLog, print }, () => work({ config, database, clock: systemClock, log }))
+    return await runJob(command, { terminationLog: config.terminationLog, print }, () =>
+      work({ config, database, clock: systemClock, log }),
+    )
   } finally {
     await database.close().catch((error: unknown) => {
       log.warn({ error }, 'the database could not be closed')

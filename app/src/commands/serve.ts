@@ -116,7 +116,10 @@ function scraper({ db, poolState }: OpenDatabase, metrics: Metrics): () => Promi
 function untilSignal({ log, flush }: OwnedLogger): Promise<void> {
   return new Promise((resolve) => {
     let first = true
-    for (const [signal, number] of [['SIGTERM', 15], ['SIGINT', 2]] as const) {
+    for (const [signal, number] of [
+      ['SIGTERM', 15],
+      ['SIGINT', 2],
+    ] as const) {
       process.on(signal, () => {
         if (first) {
           first = false

@@ -5,7 +5,9 @@ import type { Database } from './schema.ts'
 /** Names of the tables and views in the schema that the connection works in. */
 export async function listTables(db: Kysely<Database>, engine: Engine): Promise<string[]> {
   const query = {
-    sqlite: sql<{ name: string }>`select name from sqlite_master where type in ('table', 'view') and name not like 'sqlite\\_%' escape '\\'`,
+    sqlite: sql<{
+      name: string
+    }>`select name from sqlite_master where type in ('table', 'view') and name not like 'sqlite\\_%' escape '\\'`,
     postgres: sql<{ name: string }>`select relname as name from pg_catalog.pg_class
       where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f')`,
     mysql: sql<{ name: string }>`select table_name as name from information_schema.tables where table_schema = database()`,

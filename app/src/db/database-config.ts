@@ -57,7 +57,9 @@ export function parseDatabase(environment: Environment, { needed, valueOrFile, p
   const url = valueOrFile(environment, 'DATABASE_URL', problems)
   if (url === undefined && (environment['DB_HOST'] ?? '') === '') {
     if (needed) {
-      problems.push('DATABASE_URL: is not set; give sqlite:PATH, postgres://USER:PASSWORD@HOST/NAME or mysql://…, or DB_HOST and its siblings')
+      problems.push(
+        'DATABASE_URL: is not set; give sqlite:PATH, postgres://USER:PASSWORD@HOST/NAME or mysql://…, or DB_HOST and its siblings',
+      )
     }
     return nowhere
   }

@@ -67,7 +67,10 @@ const postgresLock = {
 async function mysqlLockName(db: Kysely<Database>): Promise<string> {
   const { rows } = await sql<{ name: string }>`select database() as name`.execute(db)
   // Names of locks count for the whole server and hold 64 characters.
-  return `notejam/${createHash('sha256').update(rows[0]?.name ?? '').digest('hex').slice(0, 40)}`
+  return `notejam/${createHash('sha256')
+    .update(rows[0]?.name ?? '')
+    .digest('hex')
+    .slice(0, 40)}`
 }
 
 const mysqlLock = {
@@ -108,10 +111,13 @@ async function retry(waitMs: number, take: () => Promise<boolean>): Promise<void
   const end = performance.now() + waitMs
   while (!(await take())) {
     if (performance.now() >= end) {
-      throw new AppError('another command (migrate, wipe, backup, restore or seed) holds the lock of this database; run this again when it is done', {
-        code: 'Locked',
-        exitCode: exitCodes.locked,
-      })
+      throw new AppError(
+        'another command (migrate, wipe, backup, restore or seed) holds the lock of this database; run this again when it is done',
+        {
+          code: 'Locked',
+          exitCode: exitCodes.locked,
+        },
+      )
     }
     await delay(retryEveryMs)
   }

@@ -67,7 +67,15 @@ function refused(message: string): AppError {
   return new AppError(message, { code: 'FenceRefused', exitCode: exitCodes.fenceRefused })
 }
 
-async function record({ db, clock, claim }: { readonly db: Kysely<Database>; readonly clock: Clock; readonly claim: IdentityClaim }): Promise<void> {
+async function record({
+  db,
+  clock,
+  claim,
+}: {
+  readonly db: Kysely<Database>
+  readonly clock: Clock
+  readonly claim: IdentityClaim
+}): Promise<void> {
   if (claim.environment === undefined) {
     throw new AppError('an empty database can only be marked with an environment: give --environment', {
       code: 'InvalidArguments',

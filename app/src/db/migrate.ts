@@ -72,10 +72,13 @@ export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
   const plan = planMigration({ engine, known: migrations, ledger, phase })
   switch (plan.kind) {
     case 'Drifted': {
-      throw new AppError(`the database does not hold what this image expects: ${plan.details.join('; ')}; restore it, or use the image that it belongs to`, {
-        code: 'Drifted',
-        exitCode: exitCodes.drifted,
-      })
+      throw new AppError(
+        `the database does not hold what this image expects: ${plan.details.join('; ')}; restore it, or use the image that it belongs to`,
+        {
+          code: 'Drifted',
+          exitCode: exitCodes.drifted,
+        },
+      )
     }
     case 'ContractedPast': {
       throw new AppError(
@@ -84,9 +87,12 @@ export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
       )
     }
     case 'ContractFirst': {
-      throw new AppError(`the contract step ${migrationName(plan.contract)} of an earlier release is missing; run migrate --phase contract first`, {
-        code: 'ContractFirst',
-      })
+      throw new AppError(
+        `the contract step ${migrationName(plan.contract)} of an earlier release is missing; run migrate --phase contract first`,
+        {
+          code: 'ContractFirst',
+        },
+      )
     }
     case 'AheadCompatible':
     case 'NothingToDo':
@@ -120,12 +126,14 @@ async function apply(migration: Migration, options: MigrateOptions): Promise<voi
     const started = clock.now()
     // MySQL commits by itself after each schema change, so nothing there is one transaction.
     if (migration.transaction && engine !== 'mysql') {
-      await patiently(options, () => db.transaction().execute(async (transaction) => {
-        for (const step of migration.steps) {
-          await runStep(step, { ...options, db: transaction })
-        }
-        await record(transaction, migration, { engine, started, now: clock.now() })
-      }))
+      await patiently(options, () =>
+        db.transaction().execute(async (transaction) => {
+          for (const step of migration.steps) {
+            await runStep(step, { ...options, db: transaction })
+          }
+          await record(transaction, migration, { engine, started, now: clock.now() })
+        }),
+      )
       return
     }
     const resumed = await begin(db, migration, engine)
@@ -157,7 +165,10 @@ async function setLockTimeout(db: Kysely<Database>, engine: Engine): Promise<voi
 async function begin(db: Kysely<Database>, migration: Migration, engine: Engine): Promise<boolean> {
   const row = await db.selectFrom('notejam_migrations').select('number').where('number', '=', migration.number).executeTakeFirst()
   if (row === undefined) {
-    await db.insertInto('notejam_migrations').values(ledgerRow(migration, engine, { applied_at: 0, duration_ms: 0 })).execute()
+    await db
+      .insertInto('notejam_migrations')
+      .values(ledgerRow(migration, engine, { applied_at: 0, duration_ms: 0 }))
+      .execute()
   }
   return row !== undefined
 }
@@ -176,9 +187,16 @@ interface Recorded {
 
 async function record(db: Kysely<Database>, migration: Migration, { engine, started, now }: Recorded): Promise<void> {
   await db.deleteFrom('notejam_migrations').where('number', '=', migration.number).execute()
-  await db.insertInto('notejam_migrations').values(ledgerRow(migration, engine, { applied_at: now, duration_ms: now - started })).execute()
+  await db
+    .insertInto('notejam_migrations')
+    .values(ledgerRow(migration, engine, { applied_at: now, duration_ms: now - started }))
+    .execute()
   if (migration.oldestCodeServed !== undefined) {
-    await db.updateTable('notejam_schema').set({ oldest_code_served: migration.oldestCodeServed }).where('oldest_code_served', '<', migration.oldestCodeServed).execute()
+    await db
+      .updateTable('notejam_schema')
+      .set({ oldest_code_served: migration.oldestCodeServed })
+      .where('oldest_code_served', '<', migration.oldestCodeServed)
+      .execute()
   }
 }
 

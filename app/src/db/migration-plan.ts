@@ -35,7 +35,11 @@ export function planMigration({ engine, known, ledger, phase }: PlanInput): Migr
   const { applied, oldestCodeServed } = ledger
   const details = drift({ engine, known, ledger, phase })
   if (applied.some(({ number }) => number > codeLevel)) {
-    return oldestCodeServed > codeLevel ? { kind: 'ContractedPast' } : details.length > 0 ? { kind: 'Drifted', details } : { kind: 'AheadCompatible' }
+    return oldestCodeServed > codeLevel
+      ? { kind: 'ContractedPast' }
+      : details.length > 0
+        ? { kind: 'Drifted', details }
+        : { kind: 'AheadCompatible' }
   }
   if (details.length > 0) {
     return { kind: 'Drifted', details }

@@ -3,9 +3,7 @@ import { searchTerms } from '../search/words.ts'
 import type { Engine } from './engine.ts'
 import type { Database } from './schema.ts'
 
-/**
- * The distinct terms of a note: its words, folded and written in ASCII by `search/words.ts`, so that the three engines hold the same.
- */
+/** The words by which a note is found, as the index of every engine holds them. */
 export function searchWords(...texts: readonly string[]): string[] {
   return searchTerms(texts.join('\n'))
 }
@@ -21,24 +19,23 @@ export async function putSearchWords(db: Kysely<Database>, engine: Engine, entri
   if (entries.length === 0) {
     return
   }
-  const rows = entries.map(({ noteId, words }) => ({ id: noteId, words }))
   switch (engine) {
     case 'sqlite': {
-      await sql`delete from note_search where rowid in (${sql.join(rows.map(({ id }) => id))})`.execute(db)
-      const values = rows.map(({ id, words }) => sql`(${id}, ${words.join(' ')})`)
+      await sql`delete from note_search where rowid in (${sql.join(entries.map(({ noteId }) => noteId))})`.execute(db)
+      const values = entries.map(({ noteId, words }) => sql`(${noteId}, ${words.join(' ')})`)
       await sql`insert into note_search (rowid, words) values ${sql.join(values)}`.execute(db)
       return
     }
     case 'postgres': {
-      const values = rows.map(({ id, words }) => sql`(${id}, array_to_tsvector(${words}::text[]))`)
+      const values = entries.map(({ noteId, words }) => sql`(${noteId}::bigint, array_to_tsvector(${words}::text[]))`)
       await sql`insert into note_search (note_id, words) values ${sql.join(values)}
         on conflict (note_id) do update set words = excluded.words`.execute(db)
       return
     }
     case 'mysql': {
-      const values = rows.map(({ id, words }) => sql`(${id}, ${words.join(' ')})`)
-      await sql`insert into note_search (note_id, words) values ${sql.join(values)}
-        on duplicate key update words = values(words)`.execute(db)
+      const values = entries.map(({ noteId, words }) => sql`(${noteId}, ${words.join(' ')})`)
+      // Not "on duplicate key update": MariaDB 10.11 does not find what that wrote.
+      await sql`replace into note_search (note_id, words) values ${sql.join(values)}`.execute(db)
     }
   }
 }

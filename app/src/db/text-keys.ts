@@ -21,6 +21,10 @@ export function emailKey(email: string): string {
  * Accents are dropped (`É` sorts with `e`); ties are broken by id. At most 200 code points, as wide as the column.
  */
 export function nameKey(name: string): string {
-  const plain = name.normalize('NFKD').replaceAll(/\p{Mn}/gu, '').toLowerCase().trim()
+  const plain = name
+    .normalize('NFKD')
+    .replaceAll(/\p{Mn}/gu, '')
+    .toLowerCase()
+    .trim()
   return plain.length <= maxNameKey ? plain : [...plain].slice(0, maxNameKey).join('')
 }

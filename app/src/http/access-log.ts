@@ -79,5 +79,10 @@ function routeOf(request: IncomingMessage, response: ServerResponse): string {
 function pathOf({ url = '' }: IncomingMessage): string {
   const end = url.indexOf('?')
   const path = (end === -1 ? url : url.slice(0, end)).slice(0, 200)
-  return path.length < secretLength ? path : path.split('/').map((part) => (part.length < secretLength ? part : '…')).join('/')
+  return path.length < secretLength
+    ? path
+    : path
+        .split('/')
+        .map((part) => (part.length < secretLength ? part : '…'))
+        .join('/')
 }

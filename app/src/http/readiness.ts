@@ -5,7 +5,13 @@ import type { Migration } from '../db/migrations/migration.ts'
 import type { OpenDatabase } from '../db/open-database.ts'
 
 /** Why a process is not ready; bounded, so that it may be counted. */
-export type NotReadyReason = 'Draining' | 'DatabaseUnavailable' | 'DatabaseReadOnly' | 'SchemaMissing' | 'SchemaBehind' | 'SchemaContractedPast'
+export type NotReadyReason =
+  | 'Draining'
+  | 'DatabaseUnavailable'
+  | 'DatabaseReadOnly'
+  | 'SchemaMissing'
+  | 'SchemaBehind'
+  | 'SchemaContractedPast'
 
 /** Whether requests may be sent here. */
 export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reason: NotReadyReason; readonly message: string }
@@ -59,7 +65,9 @@ async function writeProblem({ database: { db, engine } }: ReadinessOptions): Pro
   }
   const { rows } =
     engine === 'postgres'
-      ? await sql<{ read_only: boolean }>`select pg_is_in_recovery() or current_setting('transaction_read_only') = 'on' as read_only`.execute(db)
+      ? await sql<{
+          read_only: boolean
+        }>`select pg_is_in_recovery() or current_setting('transaction_read_only') = 'on' as read_only`.execute(db)
       : await sql<{ read_only: number }>`select @@global.read_only as read_only`.execute(db)
   return Boolean(rows[0]?.read_only) ? { ready: false, reason: 'DatabaseReadOnly', message: 'the database takes no writes' } : undefined
 }
@@ -69,7 +77,10 @@ function isMissingTable(error: unknown): boolean {
 }
 
 /** Keeps an answer for `freshMs`, asks once for all who wait, and gives up after `timeoutMs`. */
-export function cachedReadiness(check: () => Promise<Readiness>, { freshMs, timeoutMs }: { readonly freshMs: number; readonly timeoutMs: number }) {
+export function cachedReadiness(
+  check: () => Promise<Readiness>,
+  { freshMs, timeoutMs }: { readonly freshMs: number; readonly timeoutMs: number },
+) {
   let last: { readonly at: number; readonly answer: Promise<Readiness> } | undefined
   return (): Promise<Readiness> => {
     const now = performance.now()

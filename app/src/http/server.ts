@@ -38,7 +38,9 @@ export function createHttpServer(handler: RequestListener): Server {
 function refuse(socket: Socket, status: string): void {
   if (socket.writable) {
     const body = `${status}\n`
-    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
+    socket.end(
+      `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    )
   } else {
     socket.destroy()
   }
@@ -58,10 +60,15 @@ export async function listen(server: Server, port: number): Promise<number> {
     await promise
   } catch (error) {
     const inUse = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
-    throw new AppError(inUse ? `port ${port} is in use by another process; set PORT or OPS_PORT to a free one` : `cannot listen on port ${port}: ${messageOf(error)}`, {
-      code: inUse ? 'PortInUse' : 'CannotListen',
-      cause: error,
-    })
+    throw new AppError(
+      inUse
+        ? `port ${port} is in use by another process; set PORT or OPS_PORT to a free one`
+        : `cannot listen on port ${port}: ${messageOf(error)}`,
+      {
+        code: inUse ? 'PortInUse' : 'CannotListen',
+        cause: error,
+      },
+    )
   } finally {
     server.off('error', reject)
   }

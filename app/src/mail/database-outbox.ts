@@ -72,11 +72,20 @@ export function createOutbox({ db, clock, log, metrics, smtpUrl, from }: OutboxO
 
   const sendDue = async (): Promise<void> => {
     const now = clock.now()
-    await db.deleteFrom('mail_outbox').where('created_at', '<', now - maxAgeMs).execute()
+    await db
+      .deleteFrom('mail_outbox')
+      .where('created_at', '<', now - maxAgeMs)
+      .execute()
     if (smtpUrl === undefined) {
       return
     }
-    const due = await db.selectFrom('mail_outbox').selectAll().where('next_attempt_at', '<=', now).orderBy('next_attempt_at').limit(batch).execute()
+    const due = await db
+      .selectFrom('mail_outbox')
+      .selectAll()
+      .where('next_attempt_at', '<=', now)
+      .orderBy('next_attempt_at')
+      .limit(batch)
+      .execute()
     for (const mail of due) {
       if (ended || !(await take(mail.id, mail.next_attempt_at))) {
         continue
@@ -133,7 +142,15 @@ export function createOutbox({ db, clock, log, metrics, smtpUrl, from }: OutboxO
   return {
     enqueue: async (on, { to, subject, text, html }) => {
       const now = clock.now()
-      const row = { recipient: to, subject, text_body: text, html_body: html ?? null, created_at: now, next_attempt_at: now, last_error: null }
+      const row = {
+        recipient: to,
+        subject,
+        text_body: text,
+        html_body: html ?? null,
+        created_at: now,
+        next_attempt_at: now,
+        last_error: null,
+      }
       await on.insertInto('mail_outbox').values(row).execute()
     },
     kick,

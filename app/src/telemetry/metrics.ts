@@ -37,7 +37,10 @@ export function createMetrics(options: MetricsOptions): Metrics {
   if (options.runtime === true) {
     collectDefaultMetrics({ register: registry })
   }
-  new Gauge({ name: 'notejam_build_info', help: 'The running version.', labelNames: ['version'], registers }).set({ version: options.version }, 1)
+  new Gauge({ name: 'notejam_build_info', help: 'The running version.', labelNames: ['version'], registers }).set(
+    { version: options.version },
+    1,
+  )
   return {
     registry,
     requests: new Counter({
@@ -57,7 +60,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
     sessions: new Gauge({ name: 'notejam_sessions', help: 'Sessions that have not expired.', registers }),
     signIns: new Counter({ name: 'notejam_signins_total', help: 'Attempts to sign in, by result.', labelNames: ['result'], registers }),
     signUps: new Counter({ name: 'notejam_signups_total', help: 'Accounts created.', registers }),
-    mails: new Counter({ name: 'notejam_mails_total', help: 'Mails handed to the mail server, by result.', labelNames: ['result'], registers }),
+    mails: new Counter({
+      name: 'notejam_mails_total',
+      help: 'Mails handed to the mail server, by result.',
+      labelNames: ['result'],
+      registers,
+    }),
     poolConnections: new Gauge({
       name: 'notejam_db_pool_connections',
       help: 'Connections of the database pool, by state.',

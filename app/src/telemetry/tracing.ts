@@ -23,7 +23,10 @@ export async function startTracing(log: Logger): Promise<() => Promise<void>> {
     log.info('tracing with OpenTelemetry')
     return () => started.shutdown()
   } catch (error) {
-    log.warn({ reason: messageOf(error) }, 'OTEL_EXPORTER_OTLP_ENDPOINT is set, but @opentelemetry/sdk-node is not installed in this image: serving without tracing')
+    log.warn(
+      { reason: messageOf(error) },
+      'OTEL_EXPORTER_OTLP_ENDPOINT is set, but @opentelemetry/sdk-node is not installed in this image: serving without tracing',
+    )
     return () => Promise.resolve()
   }
 }

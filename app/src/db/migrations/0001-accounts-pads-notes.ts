@@ -33,7 +33,12 @@ export const accountsPadsNotes: Migration = {
   constraint sessions_user foreign key (user_id) references users (id) on delete cascade
 ) {table}`,
     },
-    { sql: { sqlite: 'create index sessions_by_user on sessions (user_id)', postgres: 'create index sessions_by_user on sessions (user_id)' } },
+    {
+      sql: {
+        sqlite: 'create index sessions_by_user on sessions (user_id)',
+        postgres: 'create index sessions_by_user on sessions (user_id)',
+      },
+    },
     {
       sql: `create table password_resets (
   {id},
@@ -117,7 +122,12 @@ export const accountsPadsNotes: Migration = {
   constraint api_tokens_user foreign key (user_id) references users (id) on delete cascade
 ) {table}`,
     },
-    { sql: { sqlite: 'create index api_tokens_by_user on api_tokens (user_id)', postgres: 'create index api_tokens_by_user on api_tokens (user_id)' } },
+    {
+      sql: {
+        sqlite: 'create index api_tokens_by_user on api_tokens (user_id)',
+        postgres: 'create index api_tokens_by_user on api_tokens (user_id)',
+      },
+    },
     {
       sql: `create table throttle_windows (
   bucket {text 128} not null,

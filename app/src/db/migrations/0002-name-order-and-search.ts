@@ -12,8 +12,20 @@ export const nameOrderAndSearch: Migration = {
   phase: 'expand',
   transaction: false,
   steps: [
-    { sql: { sqlite: 'alter table pads add column name_key {text 200}', postgres: 'alter table pads add column if not exists name_key {text 200}', mysql: 'alter table pads add column name_key {text 200}' } },
-    { sql: { sqlite: 'alter table notes add column name_key {text 200}', postgres: 'alter table notes add column if not exists name_key {text 200}', mysql: 'alter table notes add column name_key {text 200}' } },
+    {
+      sql: {
+        sqlite: 'alter table pads add column name_key {text 200}',
+        postgres: 'alter table pads add column if not exists name_key {text 200}',
+        mysql: 'alter table pads add column name_key {text 200}',
+      },
+    },
+    {
+      sql: {
+        sqlite: 'alter table notes add column name_key {text 200}',
+        postgres: 'alter table notes add column if not exists name_key {text 200}',
+        mysql: 'alter table notes add column name_key {text 200}',
+      },
+    },
     {
       sql: {
         sqlite: `create virtual table if not exists note_search using fts5(words, content='', contentless_delete=1, detail=none, tokenize='ascii')`,
@@ -39,8 +51,29 @@ end`,
     },
     { backfill: 'name-keys/1' },
     { backfill: 'search-words/1' },
-    { index: { name: 'pads_by_name_key', table: 'pads', columns: 'user_id, name_key, id', alive: { mysqlColumns: 'user_id, deleted_at, name_key, id' } } },
-    { index: { name: 'notes_by_name_key', table: 'notes', columns: 'user_id, name_key, id', alive: { mysqlColumns: 'user_id, deleted_at, name_key, id' } } },
-    { index: { name: 'notes_of_pad_by_name_key', table: 'notes', columns: 'pad_id, name_key, id', alive: { mysqlColumns: 'pad_id, deleted_at, name_key, id' } } },
+    {
+      index: {
+        name: 'pads_by_name_key',
+        table: 'pads',
+        columns: 'user_id, name_key, id',
+        alive: { mysqlColumns: 'user_id, deleted_at, name_key, id' },
+      },
+    },
+    {
+      index: {
+        name: 'notes_by_name_key',
+        table: 'notes',
+        columns: 'user_id, name_key, id',
+        alive: { mysqlColumns: 'user_id, deleted_at, name_key, id' },
+      },
+    },
+    {
+      index: {
+        name: 'notes_of_pad_by_name_key',
+        table: 'notes',
+        columns: 'pad_id, name_key, id',
+        alive: { mysqlColumns: 'pad_id, deleted_at, name_key, id' },
+      },
+    },
   ],
 }

@@ -45,11 +45,12 @@ async function fillNameKeys(table: 'pads' | 'notes', { db, changedSince }: Backf
       .execute()
     const wrong = rows.filter(({ name, name_key }) => nameKey(name) !== name_key)
     if (wrong.length > 0) {
-      const keys = wrong.map(({ id, name }) => sql`when ${id} then ${nameKey(name)}`)
-      const versions = wrong.map(({ id, version }) => sql`when ${id} then ${version}`)
+      const keys = wrong.map(({ id, name }) => sql`when id = ${id} then ${nameKey(name)}`)
       // The version guards rows that somebody changed since they were read: newer code has given them their key.
-      await sql`update ${sql.table(table)} set name_key = case id ${sql.join(keys, sql` `)} end
-        where id in (${sql.join(wrong.map(({ id }) => id))}) and version = case id ${sql.join(versions, sql` `)} end`.execute(db)
+      const unchanged = wrong.map(({ id, version }) => sql`(id = ${id} and version = ${version})`)
+      await sql`update ${sql.table(table)} set name_key = case ${sql.join(keys, sql` `)} end where ${sql.join(unchanged, sql` or `)}`.execute(
+        db,
+      )
     }
     const end = rows.at(-1)
     if (end === undefined || rows.length < batchRows) {

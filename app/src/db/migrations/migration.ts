@@ -76,7 +76,9 @@ const columnTypes: Readonly<Record<Engine, readonly (readonly [pattern: RegExp, 
 /** The SQL of a statement step for one engine; undefined if the step is not for it. */
 export function statementFor(engine: Engine, sql: string | Partial<Readonly<Record<Engine, string>>>): string | undefined {
   const text = typeof sql === 'string' ? sql : sql[engine]
-  return text === undefined ? undefined : columnTypes[engine].reduce((filled, [pattern, type]) => filled.replaceAll(pattern, type), text).trim()
+  return text === undefined
+    ? undefined
+    : columnTypes[engine].reduce((filled, [pattern, type]) => filled.replaceAll(pattern, type), text).trim()
 }
 
 /** The SQL of an index step for one engine. */
