@@ -19,13 +19,13 @@ function isEmail(text: string): boolean {
 /** An e-mail address: trimmed, at most 254 characters (RFC 5321, 4.5.3.1.3, errata 1690). */
 export const email = required
   .transform((text) => text.trim())
-  .pipe(z.string().refine(isEmail, { error: 'Invalid email address.', abort: true }))
+  .pipe(z.string().refine(isEmail, { error: 'Invalid email address.' }))
   .pipe(atMost(maxEmail))
 
 /** A password to be set; blanks count, nothing is trimmed. */
 const newPassword = z
   .string({ error: requiredMessage })
-  .min(1, { error: requiredMessage, abort: true })
+  .min(1, { error: requiredMessage })
   .refine(
     (text) => {
       const count = codePoints(text)

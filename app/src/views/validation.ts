@@ -13,7 +13,7 @@ export function codePoints(text: string): number {
 }
 
 /** A text that has to be filled in. Absent and blank count as empty. */
-export const required = z.string({ error: requiredMessage }).refine((text) => text.trim() !== '', { error: requiredMessage, abort: true })
+export const required = z.string({ error: requiredMessage }).refine((text) => text.trim() !== '', { error: requiredMessage })
 
 /** Refuses more than `limit` code points. */
 export function atMost(limit: number) {
