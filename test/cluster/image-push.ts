@@ -86,9 +86,12 @@ async function putBlob(
 async function unpack(engine: DockerEngine, image: string, folder: string, signal: AbortSignal | undefined): Promise<void> {
   const child = spawn('tar', ['-xf', '-', '-C', folder], { stdio: ['pipe', 'ignore', 'inherit'] })
   const ended = once(child, 'close')
-  await pipeline(await engine.save(image, signal), child.stdin)
-  await ended
-  if (child.exitCode !== 0) throw new ClusterError('CommandFailed', `tar could not unpack the image ${image} into ${folder}: see above`)
+  // tar ends at the end mark of the archive, whatever padding still follows it: that is no error of the stream.
+  const [streamed] = await Promise.allSettled([pipeline(await engine.save(image, signal), child.stdin), ended])
+  signal?.throwIfAborted()
+  if (child.exitCode === 0) return
+  const cause = streamed.status === 'rejected' ? streamed.reason : undefined
+  throw new ClusterError('CommandFailed', `tar could not unpack the image ${image} into ${folder}: see above`, { cause })
 }
 
 /** What `docker save` says about one image, in the file `manifest.json`. */
