@@ -5,6 +5,7 @@ import { sleep, type Clock } from './clock.ts'
 import type { ClusterConfig } from './config.ts'
 import { toConnectionError } from './connection-failure.ts'
 import { ApiError, ConnectionError, DeadlineExceeded, isUnauthorized, KubeError, MalformedAnswer, WatchSilent } from './errors.ts'
+import { Guarded } from './guard-interceptor.ts'
 import { Limiter } from './limiter.ts'
 import type { Logger } from './logger.ts'
 import { noMetrics, type TransportMetrics } from './metrics.ts'
@@ -161,9 +162,10 @@ export class Transport {
     const attemptMs = isIdempotent(request) ? Math.max(shortestAttemptMs, (endsAt - started) / 2) : endsAt - started
     using scope = new AbortScope(signal, clock, attemptMs, () => new DeadlineExceeded(call, Math.round(attemptMs)))
     let code = '<error>'
+    const guarded = new Guarded(request.guard)
     try {
       const { lane, options, sentBytes } = await this.#prepare({ ...request, channel }, scope.signal)
-      const response = await lane.dispatcher.request(options)
+      const response = await guarded.dispatcher(lane.dispatcher).request(options)
       const head = { status: response.statusCode, headers: response.headers }
       const text = await response.body.text()
       code = String(head.status)
@@ -173,6 +175,7 @@ export class Transport {
         throw new MalformedAnswer(call, `it begins with ${JSON.stringify(text.slice(0, 40))}`)
       return { ...head, text }
     } catch (error) {
+      if (guarded.refusal !== undefined) throw guarded.refusal
       throw scope.signal.aborted ? (scope.signal.reason as Error) : this.#toFailure(call, error)
     } finally {
       release()
