@@ -1,0 +1,177 @@
+import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ApiClient, KubeObject } from '../cluster/api-client.ts'
+
+/**
+ * What an image does, by a word in its tag: `badmigration` fails its migration, `slowmigration` runs until it is let go, `crash` ends again and
+ * again, `unready` never becomes ready, `unpullable` cannot be pulled. All others are good.
+ */
+export type Behaviour = 'good' | 'badmigration' | 'slowmigration' | 'crash' | 'unready' | 'unpullable'
+
+interface Pod extends KubeObject {
+  readonly spec: { readonly containers: readonly { readonly name: string; readonly image: string }[] }
+  readonly status?: {
+    readonly phase?: string
+    readonly containerStatuses?: readonly { readonly ready?: boolean; readonly restartCount?: number }[]
+  }
+}
+
+const podType = { apiVersion: 'v1', kind: 'Pod' }
+const behaviours: readonly Behaviour[] = ['badmigration', 'slowmigration', 'crash', 'unready', 'unpullable']
+
+/** Repository of every image in these tests. */
+export const repository = 'registry.example/notejam'
+
+/** Digest that the registry would give to a tag. */
+export function digestOf(tag: string): string {
+  return `sha256:${createHash('sha256').update(tag).digest('hex')}`
+}
+
+/**
+ * Plays the kubelet for the pods of one namespace in a control plane without nodes: gives them the status that their image asks for. Like the real
+ * one it is level-triggered, and leaves alone what is as it should be.
+ */
+export class FakeKubelet {
+  readonly #api: ApiClient
+  readonly #namespace: string
+  readonly #tags = new Map<string, string>()
+  readonly #stop = new AbortController()
+  /** Lets `slowmigration` images end. */
+  slowMigrationsEnd = false
+  /** Tags of the images that were run, newest last: what migrated, what served. */
+  readonly ran: string[] = []
+
+  constructor(api: ApiClient, namespace: string) {
+    this.#api = api
+    this.#namespace = namespace
+  }
+
+  /** An image that the kubelet knows. */
+  image(tag: string): string {
+    this.#tags.set(digestOf(tag), tag)
+    return `${repository}:${tag}`
+  }
+
+  start(): void {
+    void this.#loop()
+  }
+
+  stop(): void {
+    this.#stop.abort()
+  }
+
+  async #loop(): Promise<void> {
+    const { signal } = this.#stop
+    while (!signal.aborted) {
+      try {
+        const pods = await this.#api.list<Pod>(podType, this.#namespace)
+        await Promise.all(pods.map((pod) => this.#sync(pod)))
+      } catch {
+        // The API server may be away, or the pod gone meanwhile: the next look sees what is there.
+      }
+      await sleep(40, undefined, { signal }).catch(() => undefined)
+    }
+  }
+
+  async #sync(pod: Pod): Promise<void> {
+    const [container] = pod.spec.containers
+    if (container === undefined || pod.metadata['deletionTimestamp'] !== undefined) return
+    const { image } = container
+    const tag = image.includes('@')
+      ? (this.#tags.get(image.slice(image.indexOf('@') + 1)) ?? 'unknown')
+      : image.slice(image.lastIndexOf(':') + 1)
+    const behaviour = behaviours.find((word) => tag.includes(word)) ?? 'good'
+    const status = container.name === 'migrate' ? this.#migration(pod, tag, behaviour) : serving(pod, behaviour)
+    if (status === undefined) return
+    this.ran.push(`${container.name} ${tag}`)
+    const base = { name: container.name, image, imageID: `${repository}@${digestOf(tag)}`, ready: false, restartCount: 0, started: true }
+    const { containerStatus, ...rest } = status
+    await this.#api.patch(
+      podType,
+      pod.metadata.name,
+      this.#namespace,
+      { status: { ...rest, containerStatuses: [{ ...base, ...containerStatus }] } },
+      'status',
+    )
+  }
+
+  #migration(pod: Pod, tag: string, behaviour: Behaviour): PodStatus | undefined {
+    const phase = pod.status?.phase
+    if (phase === 'Succeeded' || phase === 'Failed') return undefined
+    if (behaviour === 'unpullable') return pod.status?.containerStatuses === undefined ? unpullable : undefined
+    if (behaviour === 'slowmigration' && !this.slowMigrationsEnd) return phase === 'Running' ? undefined : running
+    if (behaviour === 'badmigration') return ended(1, { command: 'migrate', outcome: 'Failed', message: 'no such table: pads' })
+    const identity = { instanceUID: 'uid', environment: 'Test', fingerprint: tag }
+    return ended(0, { command: 'migrate', outcome: 'Migrated', schemaVersion: 7, identity })
+  }
+}
+
+interface PodStatus {
+  readonly phase: string
+  readonly conditions?: readonly object[]
+  readonly containerStatus: object
+}
+
+const running: PodStatus = { phase: 'Running', containerStatus: { state: { running: { startedAt: '2026-01-01T00:00:00Z' } } } }
+const unpullable: PodStatus = {
+  phase: 'Pending',
+  containerStatus: {
+    started: false,
+    imageID: '',
+    state: { waiting: { reason: 'ErrImagePull', message: 'failed to resolve reference: not found' } },
+  },
+}
+
+function serving(pod: Pod, behaviour: Behaviour): PodStatus | undefined {
+  const [known] = pod.status?.containerStatuses ?? []
+  switch (behaviour) {
+    case 'unpullable':
+      return known === undefined ? unpullable : undefined
+    case 'crash':
+      return (known?.restartCount ?? 0) >= 3 ? undefined : crashed((known?.restartCount ?? 0) + 1)
+    case 'unready':
+      return known === undefined ? { ...running, conditions: readiness('False') } : undefined
+    default:
+      return known?.ready === true
+        ? undefined
+        : { ...running, conditions: readiness('True'), containerStatus: { ...running.containerStatus, ready: true } }
+  }
+}
+
+function readiness(status: 'True' | 'False'): readonly object[] {
+  const times = { lastTransitionTime: new Date(Date.now() - 2000).toISOString().replace(/\.\d+Z$/, 'Z') }
+  return ['PodScheduled', 'Initialized', 'ContainersReady', 'Ready'].map((type) => ({
+    type,
+    status: type.endsWith('Ready') ? status : 'True',
+    ...times,
+  }))
+}
+
+function crashed(restartCount: number): PodStatus {
+  const last = {
+    exitCode: 1,
+    reason: 'Error',
+    message: 'TypeError: cannot read the sky',
+    startedAt: '2026-01-01T00:00:00Z',
+    finishedAt: '2026-01-01T00:00:01Z',
+  }
+  return {
+    phase: 'Running',
+    conditions: readiness('False'),
+    containerStatus: {
+      restartCount,
+      state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off' } },
+      lastState: { terminated: last },
+    },
+  }
+}
+
+function ended(exitCode: number, report: object): PodStatus {
+  const reason = exitCode === 0 ? 'Completed' : 'Error'
+  const message = `${JSON.stringify(report)}\n`
+  const times = { startedAt: '2026-01-01T00:00:00Z', finishedAt: '2026-01-01T00:00:01Z' }
+  return {
+    phase: exitCode === 0 ? 'Succeeded' : 'Failed',
+    containerStatus: { started: false, state: { terminated: { exitCode, reason, message, ...times } } },
+  }
+}
