@@ -27,6 +27,13 @@ function program(finish: (code: ExitCode) => void): Command {
       const { migrateCommand } = await import('./commands/migrate.ts')
       finish(await migrateCommand(flags))
     })
+  claimed(root.command('wipe').description('empty the database of an instance in Development, inside the fence'))
+    .option('--wipe-id <id>', 'the release that wipes; the database is wiped once for it')
+    .option('--wait <seconds>', 'how long to wait for the lock of the database', seconds, 10)
+    .action(async (flags) => {
+      const { wipeCommand } = await import('./commands/wipe.ts')
+      finish(await wipeCommand(flags))
+    })
   root
     .command('status')
     .description('say what the database holds and what this image makes of it')

@@ -19,14 +19,12 @@ export async function listTables(db: Kysely<Database>, engine: Engine): Promise<
 /** Tables that the runner makes by itself, before the first migration. */
 export const ledgerTables = ['notejam_identity', 'notejam_migrations', 'notejam_schema'] as const
 
-/** The tables that statements create; a full-text table of SQLite brings tables of its own. */
+/** The tables that statements create. */
 export function createdTables(statements: readonly string[]): string[] {
-  return statements.flatMap((statement) => {
-    const found = /^create (virtual )?table (?:if not exists )?(\w+)/.exec(statement)
-    if (found === null) {
-      return []
-    }
-    const [, virtual, name = ''] = found
-    return virtual === undefined ? [name] : [name, ...['config', 'content', 'data', 'docsize', 'idx'].map((suffix) => `${name}_${suffix}`)]
-  })
+  return statements.flatMap((statement) => /^create (?:virtual )?table (?:if not exists )?(\w+)/.exec(statement)?.[1] ?? [])
+}
+
+/** The tables that a full-text table of SQLite brings beside itself; they come and go with it. */
+export function shadowTables(names: readonly string[]): string[] {
+  return names.flatMap((name) => ['config', 'content', 'data', 'docsize', 'idx'].map((suffix) => `${name}_${suffix}`))
 }

@@ -18,33 +18,37 @@ export interface IdentityClaim {
   readonly adopt: string | undefined
 }
 
-/** What {@link guardIdentity} needs. */
-export interface GuardOptions {
+/** What {@link markDatabase} needs. */
+export interface MarkOptions {
   readonly db: Kysely<Database>
   readonly engine: Engine
   readonly clock: Clock
-  readonly claim: IdentityClaim | undefined
+  readonly claim: IdentityClaim
   readonly ledger: Ledger
 }
 
+/** True where the claimer may write its mark: the database is empty, or is taken over from the one that the claim names. */
+function mayMark({ state, identity }: Ledger, { adopt }: IdentityClaim): boolean {
+  return state === 'empty' || (state === 'ours' && adopt !== undefined && adopt === (identity?.instance_uid ?? 'none'))
+}
+
 /**
- * The fourth lock of the fence: an empty database is marked, a marked one must be the claimer's. Without a claim (people without an operator)
- * nothing is marked and nothing refused.
+ * The fourth lock of the fence: what is not empty must be the claimer's, or named as taken over.
  *
  * @throws {@link AppError} `FenceRefused`, exit code 6
  */
-export async function guardIdentity({ db, engine, clock, claim, ledger }: GuardOptions): Promise<void> {
-  if (claim === undefined) {
-    return
+export function assertClaim(ledger: Ledger, claim: IdentityClaim): void {
+  if (!mayMark(ledger, claim)) {
+    assertIdentity(ledger.identity, claim)
   }
-  const { identity } = ledger
-  const adopts = claim.adopt !== undefined && claim.adopt === (identity?.instance_uid ?? 'none') && ledger.state === 'ours'
-  if (ledger.state === 'empty' || adopts) {
+}
+
+/** Marks an empty database, or one that is taken over, as the claimer's; leaves any other alone. Call it after {@link assertClaim}. */
+export async function markDatabase({ db, engine, clock, claim, ledger }: MarkOptions): Promise<void> {
+  if (mayMark(ledger, claim)) {
     await createLedger(db, engine)
     await record({ db, clock, claim })
-    return
   }
-  assertIdentity(identity, claim)
 }
 
 /** @throws {@link AppError} `FenceRefused` unless the row is the claimer's. */

@@ -1,5 +1,5 @@
 import { sql, type Kysely } from 'kysely'
-import { ledgerTables, listTables } from './catalog.ts'
+import { ledgerTables, listTables, shadowTables } from './catalog.ts'
 import type { Engine } from './engine.ts'
 import { statementFor } from './migrations/migration.ts'
 import type { Database, IdentityTable, MigrationsTable } from './schema.ts'
@@ -26,7 +26,8 @@ export async function readLedger(db: Kysely<Database>, engine: Engine): Promise<
   const applied = has('notejam_migrations') ? await db.selectFrom('notejam_migrations').selectAll().orderBy('number').execute() : []
   const schema = has('notejam_schema') ? await db.selectFrom('notejam_schema').selectAll().executeTakeFirst() : undefined
   const identity = has('notejam_identity') ? await db.selectFrom('notejam_identity').selectAll().executeTakeFirst() : undefined
-  const own = new Set<string>([...ledgerTables, ...applied.flatMap((row) => row.tables_created.split(' '))])
+  const created = applied.flatMap((row) => row.tables_created.split(' '))
+  const own = new Set<string>([...ledgerTables, ...created, ...(engine === 'sqlite' ? shadowTables(created) : [])])
   const foreignTables = tables.filter((name) => !own.has(name))
   const marked = applied.length > 0 || identity !== undefined
   const state = marked ? 'ours' : foreignTables.length > 0 ? 'foreign' : 'empty'

@@ -5,7 +5,7 @@ import { AppError, exitCodes } from '../errors.ts'
 import { createdTables } from './catalog.ts'
 import { databaseErrorKind } from './database-errors.ts'
 import type { Engine } from './engine.ts'
-import { guardIdentity, type IdentityClaim } from './identity.ts'
+import { assertClaim, markDatabase, type IdentityClaim } from './identity.ts'
 import { createLedger, readLedger } from './ledger.ts'
 import { planMigration } from './migration-plan.ts'
 import { runBackfill } from './migrations/backfills.ts'
@@ -69,6 +69,9 @@ export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
       options.claim === undefined ? { code: 'ForeignDatabase' } : { code: 'FenceRefused', exitCode: exitCodes.fenceRefused },
     )
   }
+  if (options.claim !== undefined) {
+    assertClaim(ledger, options.claim)
+  }
   const plan = planMigration({ engine, known: migrations, ledger, phase })
   switch (plan.kind) {
     case 'Drifted': {
@@ -105,7 +108,9 @@ export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
     const statements = chosen.flatMap((migration) => [`-- ${migrationName(migration)}`, ...describeSteps(engine, migration)])
     return { outcome: 'Planned', applied: chosen.map(migrationName), statements }
   }
-  await guardIdentity({ ...options, ledger })
+  if (options.claim !== undefined) {
+    await markDatabase({ ...options, claim: options.claim, ledger })
+  }
   for (const migration of chosen) {
     options.onMigration?.(migrationName(migration))
     await apply(migration, options)
