@@ -122,7 +122,6 @@ describe('the life of an instance', () => {
     const history = new ConditionHistory(api, namespace, name, 'Ready')
     await setImage(api, namespace, name, images.next)
 
-    await instanceHas(api, namespace, name, { type: 'SchemaCurrent', status: 'Unknown' }).catch(() => undefined)
     const after = await waitFor(
       async () => {
         const instance = await instanceReady(api, namespace, name)

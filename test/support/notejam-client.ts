@@ -38,42 +38,42 @@ export class NotejamClient {
 
   /** Creates an account and signs in with it. */
   async signUp(email: string, password: string): Promise<void> {
-    await this.#expectRedirect('sign up', await this.post('/signup/', { email, password, confirm_password: password }))
+    this.#expectRedirect('sign up', await this.post('/signup/', { email, password, confirm_password: password }))
     await this.signIn(email, password)
   }
 
   async signIn(email: string, password: string): Promise<void> {
-    await this.#expectRedirect('sign in', await this.post('/signin/', { email, password }))
+    this.#expectRedirect('sign in', await this.post('/signin/', { email, password }))
   }
 
-  /** Creates a pad and returns its number, read from the page that follows. */
+  /** Creates a pad and returns its number, found by its name on the page that follows. */
   async createPad(name: string): Promise<number> {
-    return this.#idBehind('pad', /\/pads\/(\d+)/, await this.post('/pads/create/', { name }))
+    return await this.#created('pads', name, await this.post('/pads/create/', { name }))
   }
 
-  /** Creates a note and returns its number, found by its name in the list that follows. */
+  /** Creates a note and returns its number, found by its name on the page that follows. */
   async createNote(name: string, text: string, padId?: number): Promise<number> {
-    const answer = await this.post('/notes/create/', { name, text, pad_id: padId === undefined ? '' : String(padId) })
-    await this.#expectRedirect(`note ${name}`, answer)
-    const list = await this.get(answer.location ?? '/')
-    const row = list.body.split('/notes/').find((part) => /^\d+/.test(part) && part.includes(escapeHtml(name)))
-    const id = row === undefined ? undefined : /^\d+/.exec(row)?.[0]
-    if (id === undefined) throw new Error(`the note ${name} was accepted, but ${answer.location ?? '/'} does not list it`)
-    return Number(id)
+    return await this.#created(
+      'notes',
+      name,
+      await this.post('/notes/create/', { name, text, pad_id: padId === undefined ? '' : String(padId) }),
+    )
   }
 
   async close(): Promise<void> {
     await this.#agent.close()
   }
 
-  async #idBehind(what: string, pattern: RegExp, answer: PageAnswer): Promise<number> {
-    await this.#expectRedirect(what, answer)
-    const id = pattern.exec(answer.location ?? '')?.[1]
-    if (id === undefined) throw new Error(`the ${what} was accepted, but the answer leads to ${answer.location ?? 'nowhere'}`)
-    return Number(id)
+  async #created(kind: 'pads' | 'notes', name: string, answer: PageAnswer): Promise<number> {
+    this.#expectRedirect(`${kind} ${name}`, answer)
+    const page = await this.get(answer.location ?? '/')
+    const links = page.body.matchAll(new RegExp(`href="/${kind}/(\\d+)/"[^>]*>([^<]*)<`, 'g'))
+    const found = [...links].find(([, , label]) => label?.trim() === escapeHtml(name))
+    if (found === undefined) throw new Error(`${kind} ${name} was accepted, but ${answer.location ?? '/'} does not list it`)
+    return Number(found[1])
   }
 
-  async #expectRedirect(what: string, answer: PageAnswer): Promise<void> {
+  #expectRedirect(what: string, answer: PageAnswer): void {
     if (answer.status < 300 || answer.status > 399)
       throw new Error(`${what}: expected a redirect, got ${answer.status}: ${answer.body.slice(0, 2_000)}`)
   }
