@@ -34,6 +34,25 @@ function program(finish: (code: ExitCode) => void): Command {
       const { wipeCommand } = await import('./commands/wipe.ts')
       finish(await wipeCommand(flags))
     })
+  claimed(root.command('seed').description('fill a database of Development or Test with accounts, pads and notes'))
+    .option('--generate', 'make them up; the same numbers give the same data', false)
+    .option('--seed <number>', 'the number that everything depends on', whole, 1)
+    .option('--users <number>', 'accounts', whole, 3)
+    .option('--pads <number>', 'pads of each account', whole, 5)
+    .option('--notes <number>', 'notes of each account', whole, 60)
+    .option('--wait <seconds>', 'how long to wait for the lock of the database', seconds, 10)
+    .action(async (flags) => {
+      const { seedCommand } = await import('./commands/seed.ts')
+      finish(await seedCommand(flags))
+    })
+  root
+    .command('smoke')
+    .description('try every kind of page of a running Notejam with an account of its own, and leave nothing')
+    .requiredOption('--base <url>', 'where it runs, such as http://127.0.0.1:8080')
+    .action(async (flags) => {
+      const { smokeCommand } = await import('./commands/smoke.ts')
+      finish(await smokeCommand(flags))
+    })
   root
     .command('status')
     .description('say what the database holds and what this image makes of it')
@@ -53,11 +72,17 @@ function claimed(command: Command): Command {
 }
 
 function seconds(text: string): number {
-  const number = Number(text)
   if (!/^\d{1,6}$/.test(text)) {
     throw new InvalidArgumentError('must be a whole number of seconds.')
   }
-  return number
+  return Number(text)
+}
+
+function whole(text: string): number {
+  if (!/^\d{1,8}$/.test(text)) {
+    throw new InvalidArgumentError('must be a whole number below 100,000,000.')
+  }
+  return Number(text)
 }
 
 /** What a failed start is answered with: one clear line on standard error, and an exit code. */

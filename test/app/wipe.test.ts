@@ -14,8 +14,12 @@ const development: IdentityClaim = { instanceUid: 'a', environment: 'Development
 
 async function addNote(opened: OpenDatabase): Promise<void> {
   const now = Date.now()
-  await sql`insert into users (email, email_key, password_hash, created_at, password_changed_at) values ('a@x', 'a@x', 'x', ${now}, ${now})`.execute(opened.db)
-  await sql`insert into notes (user_id, name, name_key, text, created_at, updated_at) select max(id), 'n', 'n', 't', ${now}, ${now} from users`.execute(opened.db)
+  await sql`insert into users (email, email_key, password_hash, created_at, password_changed_at) values ('a@x', 'a@x', 'x', ${now}, ${now})`.execute(
+    opened.db,
+  )
+  await sql`insert into notes (user_id, name, name_key, text, created_at, updated_at) select max(id), 'n', 'n', 't', ${now}, ${now} from users`.execute(
+    opened.db,
+  )
 }
 
 async function notesIn(opened: OpenDatabase): Promise<number> {
@@ -97,24 +101,35 @@ describe.each(engines)('wipe on %s', (engine) => {
         if (foreign !== undefined) {
           await databases[foreign]?.admin('create table somebodys (id integer)')
         }
-        for (const command of commands) {
-          const target = opened[command.address]
-          const before = await notesIn(target)
-          const owner = (await readLedger(target.db, engine)).identity
-          const claim = { ...development, instanceUid: command.uid, environment: command.environment, fingerprint: marks[command.fingerprintOf] ?? 'ff' }
-
-          await run(target, command.kind, { ...claim, adopt: command.adopt })
-
-          const mayWipe =
-            command.kind === 'wipe' &&
-            foreign !== command.address &&
-            owner?.instance_uid === command.uid &&
-            owner.environment === 'Development' &&
-            command.environment === 'Development' &&
-            owner.fingerprint === claim.fingerprint
-          expect(await notesIn(target)).toBe(mayWipe ? 0 : before)
+        try {
+          await obey(commands)
+        } finally {
+          await Promise.all(opened.map((each) => empty(each)))
         }
-        await Promise.all(opened.map((each) => empty(each)))
+        async function obey(orders: typeof commands) {
+          for (const command of orders) {
+            const target = opened[command.address]
+            const before = await notesIn(target)
+            const owner = (await readLedger(target.db, engine)).identity
+            const claim = {
+              ...development,
+              instanceUid: command.uid,
+              environment: command.environment,
+              fingerprint: marks[command.fingerprintOf] ?? 'ff',
+            }
+
+            await run(target, command.kind, { ...claim, adopt: command.adopt })
+
+            const mayWipe =
+              command.kind === 'wipe' &&
+              foreign !== command.address &&
+              owner?.instance_uid === command.uid &&
+              owner.environment === 'Development' &&
+              command.environment === 'Development' &&
+              owner.fingerprint === claim.fingerprint
+            expect(await notesIn(target)).toBe(mayWipe ? 0 : before)
+          }
+        }
       }),
       { numRuns: engine === 'sqlite' ? 60 : 20 },
     )
@@ -145,7 +160,10 @@ const scenario = fc.record({
 })
 
 /** Makes an instance's database and returns its fingerprint. */
-async function arrange(opened: OpenDatabase, { uid, environment, notes }: { uid: string | undefined; environment: string; notes: boolean }): Promise<string> {
+async function arrange(
+  opened: OpenDatabase,
+  { uid, environment, notes }: { uid: string | undefined; environment: string; notes: boolean },
+): Promise<string> {
   await migrateTest(opened, uid === undefined ? {} : { claim: { ...development, instanceUid: uid, environment } })
   if (notes) {
     await addNote(opened)
@@ -153,7 +171,11 @@ async function arrange(opened: OpenDatabase, { uid, environment, notes }: { uid:
   return fingerprintOf(opened)
 }
 
-async function run(opened: OpenDatabase, kind: 'wipe' | 'migrate' | 'contract', claim: IdentityClaim & { readonly fingerprint: string }): Promise<void> {
+async function run(
+  opened: OpenDatabase,
+  kind: 'wipe' | 'migrate' | 'contract',
+  claim: IdentityClaim & { readonly fingerprint: string },
+): Promise<void> {
   try {
     await (kind === 'wipe' ? wipeTest(opened, claim) : migrateTest(opened, { claim, phase: kind === 'contract' ? 'contract' : 'expand' }))
   } catch (error) {
@@ -165,7 +187,12 @@ async function run(opened: OpenDatabase, kind: 'wipe' | 'migrate' | 'contract', 
 async function empty(opened: OpenDatabase): Promise<void> {
   const { db } = opened
   const gone: readonly string[] = ['note_search', 'somebodys']
-  const order = [...migrations.flatMap(({ number }) => createdBy(opened.engine, number)), 'notejam_migrations', 'notejam_schema', 'notejam_identity']
+  const order = [
+    ...migrations.flatMap(({ number }) => createdBy(opened.engine, number)),
+    'notejam_migrations',
+    'notejam_schema',
+    'notejam_identity',
+  ]
   const present = new Set(await listTables(db, opened.engine))
   for (const table of [...gone, ...order].filter((name) => present.has(name))) {
     await sql`drop table if exists ${sql.table(table)}`.execute(db)
