@@ -11,20 +11,12 @@ export class OperatorProcess {
   readonly #lines: string[] = []
   readonly #ready: Promise<void>
 
-  constructor(kubeconfig: string, namespace: string, extra: readonly string[] = []) {
-    const args = [
-      main,
-      'run',
-      '--kubeconfig',
-      kubeconfig,
-      '--namespace',
-      namespace,
-      '--leader-election',
-      'off',
-      '--listen',
-      '127.0.0.1:0',
-      ...extra,
-    ]
+  constructor(
+    kubeconfig: string,
+    namespace: string,
+    { election = ['--leader-election', 'off'] }: { readonly election?: readonly string[] } = {},
+  ) {
+    const args = [main, 'run', '--kubeconfig', kubeconfig, '--namespace', namespace, '--listen', '127.0.0.1:0', ...election]
     this.#child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#ready = promise

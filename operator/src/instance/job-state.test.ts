@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest'
+import type { ContainerStatus, Job, Pod } from '../api/objects.ts'
+import { readJobState } from './job-state.ts'
+
+const job = (...conditions: readonly [type: string, reason?: string][]): Job => ({
+  apiVersion: 'batch/v1',
+  kind: 'Job',
+  metadata: { name: 'notes-r1-expand' },
+  spec: { template: { spec: { containers: [] } } },
+  status: { conditions: conditions.map(([type, reason = '']) => ({ type, reason, status: 'True', message: 'the message' })) },
+})
+
+const pod = (status: Partial<ContainerStatus>): Pod => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'notes-r1-expand-x' },
+  spec: { containers: [] },
+  status: { containerStatuses: [{ name: 'migrate', ...status }] },
+})
+
+const ended = (exitCode: number, message = '', finishedAt = '2026-01-01T00:00:00Z') =>
+  pod({
+    imageID: `r.example/notejam@sha256:${'a'.repeat(64)}`,
+    state: { terminated: { exitCode, message, finishedAt, reason: exitCode === 137 ? 'OOMKilled' : 'Error' } },
+  })
+
+describe('readJobState', () => {
+  it.each<[string, Job | undefined, readonly Pod[], object]>([
+    ['no Job', undefined, [], { type: 'Absent' }],
+    ['no pod yet', job(), [], { type: 'Pending' }],
+    [
+      'a pod that waits for its image',
+      job(),
+      [
+        pod({
+          image: 'i',
+          state: { waiting: { reason: 'ImagePullBackOff', message: 'Back-off pulling image "i": ErrImagePull: not found' } },
+        }),
+      ],
+      { type: 'Pending', problem: { kind: 'ImagePull', message: 'Pod notes-r1-expand-x cannot pull i: not found' } },
+    ],
+    [
+      'a container that may not start',
+      job(),
+      [pod({ state: { waiting: { reason: 'CreateContainerConfigError', message: 'runs as root' } } })],
+      {
+        type: 'Pending',
+        problem: { kind: 'CannotStart', message: 'Pod notes-r1-expand-x cannot start: CreateContainerConfigError: runs as root' },
+      },
+    ],
+    ['a container that runs', job(), [pod({ state: { running: {} } })], { type: 'Running' }],
+    ['a pod that failed while the Job goes on', job(), [ended(3)], { type: 'Running' }],
+    [
+      'success, with what the migration said',
+      job(['SuccessCriteriaMet'], ['Complete']),
+      [
+        ended(3),
+        ended(0, '{"command":"migrate","schemaVersion":7,"identity":{"instanceUID":"u","environment":"Test","fingerprint":"f"}}\n'),
+      ],
+      {
+        type: 'Succeeded',
+        digest: `sha256:${'a'.repeat(64)}`,
+        schemaVersion: '7',
+        identity: { instanceUID: 'u', environment: 'Test', fingerprint: 'f' },
+      },
+    ],
+    [
+      'success of an image that says nothing',
+      job(['Complete']),
+      [ended(0, 'done')],
+      { type: 'Succeeded', digest: `sha256:${'a'.repeat(64)}` },
+    ],
+    ['success whose pod is gone', job(['Complete']), [], { type: 'Succeeded' }],
+    [
+      'a failure, with the last lines of the log',
+      job(['Failed', 'PodFailurePolicy']),
+      [ended(1, 'starting\nError: no such table')],
+      { type: 'Failed', reason: 'MigrationFailed', message: 'The migration failed with exit code 1: starting\nError: no such table' },
+    ],
+    [
+      'a failure that the command explains',
+      job(['Failed', 'PodFailurePolicy']),
+      [ended(4, '{"command":"migrate","outcome":"Drifted","message":"0003 was changed"}')],
+      { type: 'Failed', reason: 'SchemaDrifted', message: 'The migration failed with exit code 4: 0003 was changed' },
+    ],
+    [
+      'a downgrade',
+      job(['Failed', 'PodFailurePolicy']),
+      [ended(5)],
+      { type: 'Failed', reason: 'DowngradeRefused', message: 'The migration failed with exit code 5' },
+    ],
+    [
+      "another instance's database",
+      job(['Failed', 'PodFailurePolicy']),
+      [ended(6)],
+      { type: 'Failed', reason: 'DatabaseFenced', message: 'The migration failed with exit code 6' },
+    ],
+    [
+      'the last of several tries',
+      job(['Failed', 'BackoffLimitExceeded']),
+      [ended(3, 'locked', '2026-01-01T00:00:02Z'), ended(1, 'older', '2026-01-01T00:00:01Z')],
+      { type: 'Failed', reason: 'MigrationLocked', message: 'The migration failed with exit code 3: locked' },
+    ],
+    [
+      'a kill for memory',
+      job(['Failed', 'PodFailurePolicy']),
+      [ended(137)],
+      { type: 'Failed', reason: 'MigrationFailed', message: 'The migration failed with exit code 137 (OOMKilled)' },
+    ],
+    [
+      'a deadline',
+      job(['Failed', 'DeadlineExceeded']),
+      [],
+      { type: 'Failed', reason: 'MigrationTimedOut', message: 'The migration did not end within its deadline and was stopped' },
+    ],
+    [
+      'a failure whose pods are gone',
+      job(['Failed', 'BackoffLimitExceeded']),
+      [],
+      { type: 'Failed', reason: 'MigrationFailed', message: 'The migration failed: the message' },
+    ],
+  ])('reads %s', (_title, seen, pods, state) => {
+    expect(readJobState(seen, pods)).toEqual(state)
+  })
+})
