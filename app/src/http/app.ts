@@ -12,13 +12,10 @@ import { padRoutes } from '../pads/routes.ts'
 import { searchRoutes } from '../search/routes.ts'
 import { version } from '../version.ts'
 import { createCookies } from './cookies.ts'
-import { refuseCrossSite } from './csrf.ts'
-import { errorPage, notFound, readOnlyMessage } from './error-page.ts'
-import { HttpError } from './http-error.ts'
+import { createDoor } from './door.ts'
+import { errorPage, notFound } from './error-page.ts'
 import { createPages } from './pages.ts'
-import { securityHeaders } from './security-headers.ts'
 import { createServices, type ServiceOptions, type Services } from './services.ts'
-import { serveAsset } from './static-assets.ts'
 
 /** Options of {@link createApp}. */
 export interface CreateAppOptions extends ServiceOptions {
@@ -27,8 +24,6 @@ export interface CreateAppOptions extends ServiceOptions {
   /** Requests a minute that one API token may make; the standard unless told, 0 is off. */
   readonly apiRequestsPerMinute?: number
 }
-
-const methods = new Set(['GET', 'HEAD', 'POST'])
 
 /**
  * The web app: every page of Notejam on one Express application without middleware that a page does not need. Log, metrics, timeouts and
@@ -39,7 +34,8 @@ export function createApp(context: AppContext, options: CreateAppOptions = {}): 
   const https = config.publicUrl?.startsWith('https:') ?? false
   const services = options.services ?? createServices(context, options)
   const cookies = createCookies({ secure: https })
-  const pages = createPages({ context, services, cookies })
+  const door = createDoor({ config, audit: services.audit })
+  const pages = createPages({ services, cookies, door })
 
   const app = express()
   app.disable('x-powered-by')
@@ -48,7 +44,7 @@ export function createApp(context: AppContext, options: CreateAppOptions = {}): 
   app.set('query parser', false)
   app.set('trust proxy', [...config.trustedProxies])
   const api = createApi({ ...context, ...services, version, ...(options.apiRequestsPerMinute === undefined ? {} : { requestsPerMinute: options.apiRequestsPerMinute }) })
-  app.use(front(context, services, https, api))
+  app.use('/api', apiRoute(api))
   noteRoutes(app, { context, services, pages })
   padRoutes(app, { context, services, pages })
   searchRoutes(app, { context, services, pages })
@@ -57,40 +53,17 @@ export function createApp(context: AppContext, options: CreateAppOptions = {}): 
   tokenRoutes(app, { services, pages })
   exportRoutes(app, { context, services, pages })
   deletionRoutes(app, { context, services, pages })
-  app.use(notFound)
+  app.use(door.remaining, notFound)
   app.use(errorPage({ context, services, cookies }))
   return app
 }
 
-/** What every request passes first, in one function: headers, files, and what is refused without looking further. */
-function front(context: AppContext, services: Services, https: boolean, api: ApiHandler): RequestHandler {
-  const { config } = context
-  const headers = new Map(securityHeaders({ https }))
-  const publicOrigin = config.publicUrl === undefined ? undefined : new URL(config.publicUrl).origin
-  return (request, response, next) => {
-    response.setHeaders(headers)
-    if (request.path.startsWith('/assets/') && (request.method === 'GET' || request.method === 'HEAD') && serveAsset(request, response, request.path)) return
-    if (request.path.startsWith('/api/')) {
-      // The API knows no cookies, so nothing that a browser adds by itself can act there.
-      void api.handle(request, response, request.path, request.url.slice(request.path.length)).then((route) => {
-        response.locals['route'] = route
-      })
-      return
-    }
-    if (!methods.has(request.method)) {
-      response.setHeader('Allow', 'GET, HEAD, POST')
-      throw new HttpError(405, 'Pages can be read and forms can be sent, nothing else.')
-    }
-    if (request.url.includes('%00')) throw new HttpError(400, 'The character NUL cannot be part of an address.')
-    if (request.method === 'POST') {
-      try {
-        refuseCrossSite(request, publicOrigin)
-      } catch (error) {
-        services.audit('cross-site-refused', { address: request.ip ?? '' })
-        throw error
-      }
-      if (config.readOnly && request.path !== '/notes/preview/') throw new HttpError(503, readOnlyMessage, { retryAfterSeconds: 60 })
-    }
-    next()
+/** Hands over everything below `/api`, which answers in JSON whatever happens. */
+function apiRoute(api: ApiHandler): RequestHandler {
+  return async (request, response) => {
+    const { originalUrl } = request
+    const at = originalUrl.indexOf('?')
+    const path = at === -1 ? originalUrl : originalUrl.slice(0, at)
+    response.locals['route'] = await api.handle(request, response, path, at === -1 ? '' : originalUrl.slice(at))
   }
 }

@@ -1,25 +1,47 @@
 import type { Request, RequestHandler, Response } from 'express'
 import type { Member, Origin } from '../accounts/sessions.ts'
-import type { AppContext } from '../context.ts'
 import { type Alert, layout, type Page } from '../views/layout.ts'
 import type { Cookies } from './cookies.ts'
+import type { Door } from './door.ts'
 import { type FlashName, takeFlash, writeFlash } from './flash.ts'
 import { type FormBody, readForm } from './form-body.ts'
 import type { Services } from './services.ts'
 
 /** One request and its answer. */
-export interface Exchange {
+export class Exchange {
   readonly request: Request
   readonly response: Response
   /** Fields of a posted form; empty otherwise. */
   readonly form: FormBody
-  readonly query: URLSearchParams
-  readonly origin: Origin
+
+  constructor(request: Request, response: Response, form: FormBody) {
+    this.request = request
+    this.response = response
+    this.form = form
+  }
+
+  /** Parameters after the question mark. */
+  get query(): URLSearchParams {
+    const { url } = this.request
+    const at = url.indexOf('?')
+    return at === -1 ? noQuery : new URLSearchParams(url.slice(at + 1))
+  }
+
+  /** Where the request came from. */
+  get origin(): Origin {
+    const { ip, socket, headers } = this.request
+    return { address: (ip ?? socket.remoteAddress ?? '').replace(/^::ffff:/, ''), userAgent: headers['user-agent'] ?? '' }
+  }
 }
 
 /** A request of someone who is signed in. */
-export interface MemberExchange extends Exchange {
+export class MemberExchange extends Exchange {
   readonly member: Member
+
+  constructor(request: Request, response: Response, form: FormBody, member: Member) {
+    super(request, response, form)
+    this.member = member
+  }
 }
 
 /** What a route says about a page; the frame adds the rest. */
@@ -50,19 +72,9 @@ export function memberOf(request: Request): Member | undefined {
 }
 
 /** Builds {@link Pages}. */
-export function createPages(options: { readonly context: AppContext; readonly services: Services; readonly cookies: Cookies }): Pages {
-  const { services, cookies } = options
+export function createPages(options: { readonly services: Services; readonly cookies: Cookies; readonly door: Door }): Pages {
+  const { services, cookies, door } = options
   const { sessions, pads } = services
-
-  const begin = async (request: Request, response: Response): Promise<Exchange> => ({
-    request,
-    response,
-    form: request.method === 'POST' ? await readForm(request) : noForm,
-    query: queryOf(request.url),
-    get origin() {
-      return { address: (request.ip ?? request.socket.remoteAddress ?? '').replace(/^::ffff:/, ''), userAgent: request.headers['user-agent'] ?? '' }
-    },
-  })
 
   const redirect: Pages['redirect'] = ({ response }, to, flash, deletion) => {
     if (flash !== undefined) writeFlash(cookies, response, flash, deletion)
@@ -82,23 +94,23 @@ export function createPages(options: { readonly context: AppContext; readonly se
     plain,
 
     open: (handler) => async (request, response) => {
-      const exchange = await begin(request, response)
+      door.enter(request, response)
+      const form = request.method === 'POST' ? await readForm(request) : noForm
       const member = await sessions.authenticate(cookies.read(request, 'session'))
       if (member !== undefined) members.set(request, member)
-      await handler(exchange)
+      await handler(new Exchange(request, response, form))
     },
 
     member: (handler) => async (request, response) => {
-      const exchange = await begin(request, response)
+      door.enter(request, response)
+      const form = request.method === 'POST' ? await readForm(request) : noForm
       const member = await sessions.authenticate(cookies.read(request, 'session'))
       if (member === undefined) {
-        redirect(exchange, signInUrl(request))
+        redirect(new Exchange(request, response, form), signInUrl(request))
         return
       }
       members.set(request, member)
-      // `Object.create` instead of a spread: the origin stays unread until someone wants it.
-      const known = Object.create(exchange, { member: { value: member, enumerable: true } }) as MemberExchange
-      await handler(known)
+      await handler(new MemberExchange(request, response, form, member))
     },
 
     async framed(exchange, page) {
@@ -113,9 +125,9 @@ export function createPages(options: { readonly context: AppContext; readonly se
 
 /** Sends a document that must not be kept by anyone (OWASP ASVS 5.0, 14.3.2). */
 export function sendHtml(response: Response, status: number, document: string): void {
-  const bytes = Buffer.from(document)
-  response.writeHead(status, { 'Content-Type': 'text/html; charset=utf-8', 'Content-Length': bytes.length, 'Cache-Control': 'no-store' })
-  response.end(bytes)
+  // As one string Node writes head and body in a single piece.
+  response.writeHead(status, { 'Content-Type': 'text/html; charset=utf-8', 'Content-Length': Buffer.byteLength(document), 'Cache-Control': 'no-store' })
+  response.end(document)
 }
 
 /** A path of this site to go on to after signing in; `/` for anything else, so that nobody can be sent away. */
@@ -128,9 +140,4 @@ function signInUrl(request: Request): string {
   if (request.method !== 'GET' || request.originalUrl === '/') return '/signin/'
   const next = localPath(request.originalUrl)
   return next === '/' ? '/signin/' : `/signin/?next=${encodeURIComponent(next)}`
-}
-
-function queryOf(url: string): URLSearchParams {
-  const at = url.indexOf('?')
-  return at === -1 ? noQuery : new URLSearchParams(url.slice(at + 1))
 }

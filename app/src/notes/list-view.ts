@@ -1,6 +1,6 @@
-import { attributes, html, type Html, trusted } from '../views/html.ts'
+import { attributes, escapeHtml, html, type Html, trusted } from '../views/html.ts'
 import type { SidebarPad } from '../views/layout.ts'
-import { timeAgo } from '../views/time.ts'
+import { timeAgoMarkup } from '../views/time.ts'
 import type { NoteOrder, NoteSummary } from './service.ts'
 
 /** Notes on one page of a list. */
@@ -44,13 +44,13 @@ export function noteTable(list: NoteList): Html {
 ${pagination(list)}`
 }
 
+/** Put together as a string, which is half the time of a page; names pass `escapeHtml`, all else is numbers and constants. */
 function row(note: NoteSummary, list: NoteList, padNames: ReadonlyMap<number, string>): string {
-  const name = html`<tr><td><a href="/notes/${note.id}/">${note.name}</a></td>`.value
-  const when = html`<td class="when">${timeAgo(note.updatedAt, list.now)}</td></tr>
-`.value
+  const name = `<tr><td><a href="/notes/${note.id}/">${escapeHtml(note.name)}</a></td>`
+  const when = `<td class="when">${timeAgoMarkup(note.updatedAt, list.now)}</td></tr>\n`
   if (list.ofPad) return name + when
   const pad = note.padId === null ? undefined : padNames.get(note.padId)
-  return `${name}${pad === undefined ? '<td class="pad">No pad</td>' : html`<td class="pad"><a href="/pads/${note.padId}/">${pad}</a></td>`.value}${when}`
+  return `${name}${pad === undefined ? '<td class="pad">No pad</td>' : `<td class="pad"><a href="/pads/${note.padId}/">${escapeHtml(pad)}</a></td>`}${when}`
 }
 
 const heads = new Map<string, Html>()

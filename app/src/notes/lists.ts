@@ -6,38 +6,50 @@ import type { NoteListOptions, NoteOrder, NoteSummary } from './service.ts'
 /** Runs a list of notes. */
 export type Lists = (userId: number, options: NoteListOptions) => Promise<NoteSummary[]>
 
-type List = Prepared<[userId: number, limit: number, offset: number], NoteSummary>
-type PadList = Prepared<[userId: number, padId: number, limit: number, offset: number], NoteSummary>
+type List = Prepared<[userId: number, offset: number], NoteSummary>
+type PadList = Prepared<[userId: number, padId: number, offset: number], NoteSummary>
 
-const orders: readonly NoteOrder[] = ['name', '-name', 'updated_at', '-updated_at']
 const columns = ['id', 'name', 'pad_id as padId', 'version', 'created_at as createdAt', 'updated_at as updatedAt'] as const
 
-/** The lists of notes, compiled once for each order; every one follows an index (`notes_by_time`, `notes_by_name_key` and those of pads), so a page reads its rows and no others. */
+/**
+ * The lists of notes, compiled once for each order and length; every one follows an index (`notes_by_time`, `notes_by_name_key` and those of pads), so
+ * a page reads its rows and no others. The length is written out and a first page has no offset: PostgreSQL would else plan for a tenth of the table.
+ */
 export function prepareLists(db: Kysely<Database>): Lists {
-  const ofUser = new Map<NoteOrder, List>()
-  const ofPad = new Map<NoteOrder, PadList>()
-  for (const order of orders) {
-    ofUser.set(
-      order,
-      prepare(db, (from, userId: number, limit: number, offset: number) =>
-        ordered(from.selectFrom('notes').select(columns).where('user_id', '=', userId).where('deleted_at', 'is', null), order).limit(limit).offset(offset),
-      ),
-    )
-    ofPad.set(
-      order,
-      prepare(db, (from, userId: number, padId: number, limit: number, offset: number) =>
-        // The owner is asked for without its index: `+` would do that in SQLite alone, an expression does on all three.
-        ordered(from.selectFrom('notes').select(columns).where('pad_id', '=', padId).where(sql<number>`user_id + 0`, '=', userId).where('deleted_at', 'is', null), order)
-          .limit(limit)
-          .offset(offset),
-      ),
-    )
-  }
+  const ofUser = new Map<string, List>()
+  const ofPad = new Map<string, PadList>()
   return async (userId, { order, page, perPage, padId }) => {
     const offset = (page - 1) * perPage
-    if (padId === undefined) return (await ofUser.get(order)?.all(db, userId, perPage, offset)) ?? []
-    return (await ofPad.get(order)?.all(db, userId, padId, perPage, offset)) ?? []
+    const key = `${order} ${perPage} ${offset === 0}`
+    if (padId === undefined) return kept(ofUser, key, () => listOfUser(db, order, perPage, offset === 0)).all(db, userId, offset)
+    return kept(ofPad, key, () => listOfPad(db, order, perPage, offset === 0)).all(db, userId, padId, offset)
   }
+}
+
+function listOfUser(db: Kysely<Database>, order: NoteOrder, perPage: number, first: boolean): List {
+  return prepare(db, (from, userId: number, offset: number) => {
+    const query = from.selectFrom('notes').select(columns).where('user_id', '=', userId).where('deleted_at', 'is', null)
+    const limited = ordered(query, order).limit(sql.lit(perPage))
+    return first ? limited : limited.offset(offset)
+  })
+}
+
+function listOfPad(db: Kysely<Database>, order: NoteOrder, perPage: number, first: boolean): PadList {
+  return prepare(db, (from, userId: number, padId: number, offset: number) => {
+    // The owner is compared in a way that no index serves, so that the pad's index is the only choice.
+    const query = from.selectFrom('notes').select(columns).where('pad_id', '=', padId).where(sql<number>`user_id + 0`, '=', userId).where('deleted_at', 'is', null)
+    const limited = ordered(query, order).limit(sql.lit(perPage))
+    return first ? limited : limited.offset(offset)
+  })
+}
+
+function kept<T>(map: Map<string, T>, key: string, make: () => T): T {
+  let found = map.get(key)
+  if (found === undefined) {
+    found = make()
+    map.set(key, found)
+  }
+  return found
 }
 
 function ordered<Q extends { orderBy(column: 'name_key' | 'updated_at' | 'id', direction: 'asc' | 'desc'): Q }>(query: Q, order: NoteOrder): Q {

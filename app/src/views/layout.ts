@@ -1,5 +1,5 @@
 import { assetUrls } from '../http/static-assets.ts'
-import { attributes, html, Html, trusted } from './html.ts'
+import { escapeHtml, html, type Html, trusted } from './html.ts'
 
 /** A pad as the left column lists it. */
 export interface SidebarPad {
@@ -62,9 +62,9 @@ const newPad = '<hr><a href="/pads/create/">New pad</a></div></nav>\n'
 
 /** The whole document around a page's content. */
 export function layout(page: Page): string {
-  const title = html`${page.title}`.value
+  const title = escapeHtml(page.title)
   let out = `${opening}<title>${page.hasErrors === true ? 'Error: ' : ''}${title}</title>${afterTitle}`
-  out += page.email === undefined ? anonymousLinks : `<nav class="account" aria-label="Account"><span class="who">${html`${page.email}`.value}${memberLinks}`
+  out += page.email === undefined ? anonymousLinks : `<nav class="account" aria-label="Account"><span class="who">${escapeHtml(page.email)}${memberLinks}`
   out += `<h1><a class="logo" href="/"><strong>note</strong>jam:</a> <span>${title}</span></h1>\n</header>\n`
   if (page.pads === undefined) {
     return `${out}<div><main id="content">\n${renderAlert(page.alert)}${page.content.value}\n</main>${closing}`
@@ -78,7 +78,7 @@ function renderPads(pads: readonly SidebarPad[], current: number | undefined): s
   if (pads.length === 0) return '<p class="empty">No pads</p>'
   let out = '<ul>'
   for (const pad of pads) {
-    out += html`<li><a ${attributes({ href: `/pads/${pad.id}/`, 'aria-current': pad.id === current ? 'page' : undefined })}>${pad.name}</a></li>`.value
+    out += `<li><a href="/pads/${pad.id}/"${pad.id === current ? ' aria-current="page"' : ''}>${escapeHtml(pad.name)}</a></li>`
   }
   return `${out}</ul>`
 }

@@ -1,4 +1,4 @@
-import { html, type Html } from './html.ts'
+import { type Html, trusted } from './html.ts'
 
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 const dayMs = 86_400_000
@@ -8,36 +8,33 @@ const dayMs = 86_400_000
  * script puts the reader's zone in place of it.
  */
 export function timeAgo(at: number, now: number): Html {
-  const days = Math.floor(now / dayMs) - Math.floor(at / dayMs)
-  return element(at, wording(at, days), 'short')
+  return trusted(timeAgoMarkup(at, now))
+}
+
+/** {@link timeAgo} for where rows are put together as strings. */
+export function timeAgoMarkup(at: number, now: number): string {
+  const iso = new Date(at).toISOString()
+  return `<time datetime="${iso}" data-form="short">${wording(iso, Math.floor(now / dayMs) - Math.floor(at / dayMs))}</time>`
 }
 
 /** A date with its time of day, as the page of a note shows it. */
 export function fullTime(at: number): Html {
-  return element(at, `${date(at)} ${clock(at)}`, 'full')
+  const iso = new Date(at).toISOString()
+  return trusted(`<time datetime="${iso}" data-form="full">${date(iso)} ${clock(iso)}</time>`)
 }
 
-function wording(at: number, days: number): string {
-  if (days === 0) return `Today at ${clock(at)}`
+function wording(iso: string, days: number): string {
+  if (days === 0) return `Today at ${clock(iso)}`
   if (days === 1) return 'Yesterday'
   if (days > 1 && days < 8) return `${days} days ago`
-  return date(at)
+  return date(iso)
 }
 
-function element(at: number, text: string, form: 'short' | 'full'): Html {
-  return html`<time datetime="${new Date(at).toISOString()}" data-form="${form}">${text}</time>`
+// Parts of `2026-11-21T12:18:26.801Z`, which is made anyway.
+function date(iso: string): string {
+  return `${iso.slice(8, 10)} ${months[Number(iso.slice(5, 7)) - 1] ?? ''}. ${iso.slice(0, 4)}`
 }
 
-function date(at: number): string {
-  const day = new Date(at)
-  return `${two(day.getUTCDate())} ${months[day.getUTCMonth()] ?? ''}. ${day.getUTCFullYear()}`
-}
-
-function clock(at: number): string {
-  const time = new Date(at)
-  return `${two(time.getUTCHours())}:${two(time.getUTCMinutes())}`
-}
-
-function two(value: number): string {
-  return value < 10 ? `0${value}` : String(value)
+function clock(iso: string): string {
+  return iso.slice(11, 16)
 }
