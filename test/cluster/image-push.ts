@@ -84,10 +84,12 @@ async function putBlob(
 }
 
 async function unpack(engine: DockerEngine, image: string, folder: string, signal: AbortSignal | undefined): Promise<void> {
+  // Asked for first: an image that is not there must not leave a tar that waits for it.
+  const archive = await engine.save(image, signal)
   const child = spawn('tar', ['-xf', '-', '-C', folder], { stdio: ['pipe', 'ignore', 'inherit'] })
   const ended = once(child, 'close')
   // tar ends at the end mark of the archive, whatever padding still follows it: that is no error of the stream.
-  const [streamed] = await Promise.allSettled([pipeline(await engine.save(image, signal), child.stdin), ended])
+  const [streamed] = await Promise.allSettled([pipeline(archive, child.stdin), ended])
   signal?.throwIfAborted()
   if (child.exitCode === 0) return
   const cause = streamed.status === 'rejected' ? streamed.reason : undefined
