@@ -6,8 +6,11 @@ import { ClusterError } from './errors.ts'
 import type { ProcessRecord } from './process-record.ts'
 import { stateFolder } from './state-folder.ts'
 
+/** All add-ons, in the order in which they start. */
+export const ADDONS = ['dns', 'storage', 'registry', 'ingress', 'metrics'] as const
+
 /** An add-on of a cluster. */
-export type Addon = 'dns' | 'storage' | 'registry' | 'ingress' | 'metrics'
+export type Addon = (typeof ADDONS)[number]
 
 /** What is known about one cluster from one command to the next: `cluster.json` in its state folder. */
 export interface ClusterRecord {

@@ -119,13 +119,13 @@ export class ClusterRuntime {
   }
 
   /** Waits until every node that runs says that it is ready. */
-  async nodesReady(): Promise<void> {
+  async nodesReady(nodes: readonly ClusterNode[] = this.nodes): Promise<void> {
     const ready = ({ status }: Node): boolean =>
       status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false
     const probe = async (): Promise<boolean> => {
-      for (const node of this.nodes) for (const component of node.components) component.checkAlive()
+      for (const node of nodes) for (const component of node.components) component.checkAlive()
       const found = await this.api.list<Node>({ apiVersion: 'v1', kind: 'Node' })
-      return this.nodes.every(({ layout }) => found.some((node) => node.metadata.name === layout.name && ready(node)))
+      return nodes.every(({ layout }) => found.some((node) => node.metadata.name === layout.name && ready(node)))
     }
     await waitFor(probe, { what: 'all nodes becoming Ready', timeoutMs: READY_MS, intervalMs: 100 })
   }

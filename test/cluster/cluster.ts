@@ -149,6 +149,11 @@ export class Cluster implements AsyncDisposable {
     await this.node(number).restartKubelet()
   }
 
+  /** Waits until a node is Ready, as after `startNode`. */
+  async nodeReady(number: number): Promise<void> {
+    await this.#runtime.nodesReady([this.node(number)])
+  }
+
   /** Waits until all nodes are Ready, as after `startNode` and `healNode`. */
   async nodesReady(): Promise<void> {
     await this.#runtime.nodesReady()

@@ -1,11 +1,19 @@
 import { request } from 'undici'
-import { type AddonContext, type AddonPlan, clusterRoleFor, READ } from './addon.ts'
+import { type AddonContext, type AddonPlan, clusterRoleFor, READ, type RoleRule } from './addon.ts'
 
 const USER = 'notejam:traefik'
 const PING_PORT = 8082
 
 /** Name of the IngressClass, which is the default one. */
 export const INGRESS_CLASS = 'traefik'
+
+/** What Traefik reads of a cluster, and the one thing that it writes. */
+export const clusterRoleRules: readonly RoleRule[] = [
+  { apiGroups: [''], resources: ['services', 'secrets', 'nodes', 'configmaps'], verbs: READ },
+  { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: READ },
+  { apiGroups: ['networking.k8s.io'], resources: ['ingresses', 'ingressclasses'], verbs: READ },
+  { apiGroups: ['networking.k8s.io'], resources: ['ingresses/status'], verbs: ['update'] },
+]
 
 /** Traefik on a port of the host's loopback: what a load balancer in front of a cluster is. It reaches pods by the host's routes. */
 export function ingressAddon(context: AddonContext, binary: string, port: number): AddonPlan {
@@ -18,12 +26,7 @@ export function ingressAddon(context: AddonContext, binary: string, port: number
         metadata: { name: INGRESS_CLASS, annotations: { 'ingressclass.kubernetes.io/is-default-class': 'true' } },
         spec: { controller: 'traefik.io/ingress-controller' },
       },
-      ...clusterRoleFor(USER, [
-        { apiGroups: [''], resources: ['services', 'secrets', 'nodes', 'configmaps'], verbs: READ },
-        { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: READ },
-        { apiGroups: ['networking.k8s.io'], resources: ['ingresses', 'ingressclasses'], verbs: READ },
-        { apiGroups: ['networking.k8s.io'], resources: ['ingresses/status'], verbs: ['update'] },
-      ]),
+      ...clusterRoleFor(USER, clusterRoleRules),
     ],
     component: {
       name: 'traefik',
