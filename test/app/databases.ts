@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createConnection } from 'mysql2/promise'
-import pg from 'pg'
+import { Client } from 'pg'
 import { inject } from 'vitest'
 import { systemClock } from '../../app/src/clock.ts'
 import type { DatabaseConfig } from '../../app/src/db/database-config.ts'
@@ -79,7 +79,7 @@ function serverConfig(engine: 'postgres' | 'mysql', url: URL): DatabaseConfig {
 async function postgresDatabase(name: string): Promise<TestDatabase> {
   const server = inject('servers').postgres
   const run = async (database: string, statement: string) => {
-    const client = new pg.Client({ connectionString: `${server}/${database}` })
+    const client = new Client({ connectionString: `${server}/${database}` })
     await client.connect()
     try {
       const { rows } = await client.query<Record<string, unknown>>(statement)

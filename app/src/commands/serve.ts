@@ -104,7 +104,7 @@ function scraper({ db, poolState }: OpenDatabase, metrics: Metrics): () => Promi
           .select(sql<number>`count(*)`.as('count'))
           .where('expires_at', '>', systemClock.now())
           .executeTakeFirstOrThrow()
-        metrics.sessions.set(Number(count))
+        metrics.sessions.set(count)
       } catch {
         // The database is down: the other figures are wanted now more than ever.
       }

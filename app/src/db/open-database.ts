@@ -10,9 +10,9 @@ export interface OpenDatabase {
   readonly engine: Engine
   readonly db: Kysely<Database>
   /** What the pool does now; a SQLite file has none. */
-  poolState(): PoolState | undefined
+  readonly poolState: () => PoolState | undefined
   /** Closes every connection; queries that still run are waited for. */
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 /** Options of {@link openDatabase}. */

@@ -1,5 +1,5 @@
 import { PostgresDialect, type Dialect, type PostgresPool, type PostgresPoolClient } from 'kysely'
-import pg, { type Pool, type PoolClient, type QueryResult } from 'pg'
+import { Pool, types, type PoolClient, type QueryResult } from 'pg'
 import type { ServerConfig } from './database-config.ts'
 import { breaksConnection } from './database-errors.ts'
 import type { PoolLimits, PoolState } from './pool-limits.ts'
@@ -7,7 +7,6 @@ import { tlsOptions } from './server-tls.ts'
 
 /** Statements that get a name; more are sent unnamed, so that a query with a varying list cannot fill the server's memory. */
 const maxNamed = 300
-const int8 = 20
 /** "cached plan must not change result type": the schema changed under a prepared `select *`. */
 const featureNotSupported = '0A000'
 
@@ -155,7 +154,7 @@ export interface PooledDialect {
  * `pg` keeps a connection whose server was demoted or is shutting down, and fails on it for ever; this pool does not.
  */
 export function postgresDialect({ config, limits, applicationName, onIdleError }: PostgresOptions): PooledDialect {
-  const pool = new pg.Pool({
+  const pool = new Pool({
     host: config.host,
     port: config.port,
     database: config.database,
@@ -179,8 +178,7 @@ export function postgresDialect({ config, limits, applicationName, onIdleError }
           lock_timeout: 5000,
         }),
     types: {
-      getTypeParser: (oid: number, format?: 'text' | 'binary') =>
-        oid === int8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format as 'text'),
+      getTypeParser: (oid, format) => (oid === types.builtins.INT8 && format !== 'binary' ? Number : types.getTypeParser(oid, format)),
     },
   })
   // Without listeners an error of a connection that nobody uses ends the process.

@@ -26,5 +26,5 @@ export function nameKey(name: string): string {
     .replaceAll(/\p{Mn}/gu, '')
     .toLowerCase()
     .trim()
-  return plain.length <= maxNameKey ? plain : [...plain].slice(0, maxNameKey).join('')
+  return plain.length <= maxNameKey ? plain : Array.from(plain).slice(0, maxNameKey).join('')
 }

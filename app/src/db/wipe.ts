@@ -33,7 +33,9 @@ export interface WipeResult {
  * @throws {@link AppError} `FenceRefused`, exit code 6; nothing is changed then
  */
 export async function wipe(options: WipeOptions): Promise<WipeResult> {
-  return options.engine === 'mysql' ? wipeOn(options.db, options) : options.db.transaction().execute((transaction) => wipeOn(transaction, options))
+  return options.engine === 'mysql'
+    ? wipeOn(options.db, options)
+    : options.db.transaction().execute((transaction) => wipeOn(transaction, options))
 }
 
 async function wipeOn(db: Kysely<Database>, { engine, claim, wipeId }: WipeOptions): Promise<WipeResult> {

@@ -69,7 +69,10 @@ async function writeProblem({ database: { db, engine } }: ReadinessOptions): Pro
           read_only: boolean
         }>`select pg_is_in_recovery() or current_setting('transaction_read_only') = 'on' as read_only`.execute(db)
       : await sql<{ read_only: number }>`select @@global.read_only as read_only`.execute(db)
-  return Boolean(rows[0]?.read_only) ? { ready: false, reason: 'DatabaseReadOnly', message: 'the database takes no writes' } : undefined
+  const [answer] = rows
+  return answer !== undefined && Boolean(answer.read_only)
+    ? { ready: false, reason: 'DatabaseReadOnly', message: 'the database takes no writes' }
+    : undefined
 }
 
 function isMissingTable(error: unknown): boolean {

@@ -51,8 +51,7 @@ export function createOutbox({ db, clock, log, metrics, smtpUrl, from }: OutboxO
   let transport: Transporter | undefined
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> | undefined
-  let again = false
-  let ended = false
+  const state = { again: false, ended: false }
 
   const connect = async (url: string): Promise<Transporter> => {
     const { createTransport } = await import('nodemailer')
@@ -87,7 +86,7 @@ export function createOutbox({ db, clock, log, metrics, smtpUrl, from }: OutboxO
       .limit(batch)
       .execute()
     for (const mail of due) {
-      if (ended || !(await take(mail.id, mail.next_attempt_at))) {
+      if (state.ended || !(await take(mail.id, mail.next_attempt_at))) {
         continue
       }
       try {
@@ -100,7 +99,7 @@ export function createOutbox({ db, clock, log, metrics, smtpUrl, from }: OutboxO
         await failed(mail, error)
       }
     }
-    again ||= due.length === batch
+    state.again ||= due.length === batch
   }
 
   const failed = async (mail: { readonly id: number; readonly attempts: number }, error: unknown): Promise<void> => {
@@ -117,21 +116,21 @@ export function createOutbox({ db, clock, log, metrics, smtpUrl, from }: OutboxO
 
   const round = async (): Promise<void> => {
     do {
-      again = false
+      state.again = false
       try {
         await sendDue()
       } catch (error) {
         log.warn({ error }, 'the outbox could not be read')
       }
-    } while (again && !ended)
+    } while (state.again && !state.ended)
   }
 
   const kick = (): void => {
-    if (ended) {
+    if (state.ended) {
       return
     }
     if (running !== undefined) {
-      again = true
+      state.again = true
       return
     }
     running = round().finally(() => {
@@ -159,7 +158,7 @@ export function createOutbox({ db, clock, log, metrics, smtpUrl, from }: OutboxO
       kick()
     },
     stop: async () => {
-      ended = true
+      state.ended = true
       clearInterval(timer)
       await running
       transport?.close()

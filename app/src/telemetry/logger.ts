@@ -21,7 +21,7 @@ export function errorFields(error: unknown, depth = 0): Record<string, unknown> 
 export interface OwnedLogger {
   readonly log: Logger
   /** Writes what waits; call it before the process ends. */
-  flush(): void
+  readonly flush: () => void
 }
 
 /** Options of {@link createLogger}. */
