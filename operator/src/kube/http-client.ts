@@ -76,10 +76,11 @@ export class HttpClient implements Client {
       query: { ...selectors(selection), limit: selection.limit, continue: selection.continue },
       ...(metadataOnly === true && { accept: metadataListAccept }),
     })
-    if (metadata?.resourceVersion === undefined) throw new MalformedAnswer(call, 'it has no metadata.resourceVersion')
+    if (metadata === undefined) throw new MalformedAnswer(call, 'it has no metadata')
     return {
       items: (items ?? []).map((item) => withType(resource, item as T)),
-      resourceVersion: metadata.resourceVersion,
+      // Lists that are made up on the fly (componentstatuses) have none.
+      resourceVersion: metadata.resourceVersion ?? '',
       ...defined({ continue: metadata.continue || undefined, remainingItemCount: metadata.remainingItemCount }),
     }
   }
