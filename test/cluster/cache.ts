@@ -98,10 +98,12 @@ function unusable(root: string, error: unknown): unknown {
       },
     )
   }
-  if (error.code === 'EACCES' || error.code === 'EROFS' || error.code === 'EPERM' || error.code === 'ENOTDIR') {
+  // Node's recursive mkdir says ENOENT on a file system that is mounted read-only.
+  const unmade = error.code === 'ENOENT' && 'syscall' in error && error.syscall === 'mkdir'
+  if (unmade || ['EACCES', 'EROFS', 'EPERM', 'ENOTDIR'].includes(String(error.code))) {
     return new ClusterError(
       'CacheUnusable',
-      `the cache folder ${root} cannot be written (${error.code}): set XDG_CACHE_HOME to one that can`,
+      `the cache folder ${root} cannot be written (${String(error.code)}): set XDG_CACHE_HOME to one that can`,
       {
         cause: error,
       },

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { readFile, readdir, rmdir } from 'node:fs/promises'
 import path from 'node:path'
@@ -30,11 +31,16 @@ export interface AcquireDockerOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-const bridge = 'nj-docker0'
-const bridgeAddress = '10.87.255.1/24'
-const cgroup = 'notejam-docker'
-
 const folder = (): string => path.join(stateFolder(), 'docker')
+
+/** Names and addresses that follow from the state folder, so that engines of two state folders never meet. */
+function identity(): { readonly bridge: string; readonly bridgeAddress: string; readonly pool: string; readonly cgroup: string } {
+  const hash = createHash('sha256').update(folder()).digest()
+  const id = hash.toString('hex').slice(0, 8)
+  const octet = hash.readUInt8(8)
+  return { bridge: `njd-${id}`, bridgeAddress: `10.86.${octet}.1/24`, pool: `10.87.${octet}.0/24`, cgroup: `notejam-docker-${id}` }
+}
+
 const socketPath = (): string => path.join(folder(), 'docker.sock')
 const dataRoot = (): string => path.join(cacheRoot(), 'docker')
 const leaseFolder = (): string => path.join(folder(), 'leases')
@@ -57,6 +63,7 @@ async function findForeign(): Promise<DockerEngine | undefined> {
 
 function dockerd(): Component {
   const at = folder()
+  const { bridge, pool, cgroup } = identity()
   mkdirSync(at, { recursive: true })
   // What a person's own engine is told in /etc/docker is not for this one.
   writeFileSync(path.join(at, 'daemon.json'), '{}\n')
@@ -74,7 +81,7 @@ function dockerd(): Component {
         '--storage-driver=overlay2',
         // A bridge of our own and no firewall rule at all: published ports go through the engine's user-land proxy, builds use the host's network.
         `--bridge=${bridge}`,
-        '--default-address-pool=base=10.87.0.0/17,size=24',
+        `--default-address-pool=base=${pool},size=27`,
         '--iptables=false',
         '--ip6tables=false',
         '--ip-forward=false',
@@ -121,6 +128,7 @@ async function startOwn(options: AcquireDockerOptions): Promise<void> {
   const daemon = dockerd()
   if (daemon.running) return
   await cleanUp()
+  const { bridge, bridgeAddress } = identity()
   await options.progress
     .step('Docker engine: start', async () => {
       await runCommand('ip', ['link', 'add', bridge, 'type', 'bridge'])
@@ -142,7 +150,7 @@ async function mountsBelow(at: string): Promise<readonly string[]> {
   return mounts.filter((mount) => mount.startsWith(`${at}/`)).toReversed()
 }
 
-async function removeCgroups(): Promise<void> {
+async function removeCgroups(cgroup: string): Promise<void> {
   const top = '/sys/fs/cgroup'
   const hierarchies = [
     top,
@@ -161,8 +169,9 @@ async function cleanUp(): Promise<void> {
   for (const mount of [...(await mountsBelow(folder())), ...(await mountsBelow(dataRoot()))]) {
     await runCommand('umount', ['--lazy', mount]).catch(() => '')
   }
+  const { bridge, cgroup } = identity()
   await runCommand('ip', ['link', 'delete', bridge]).catch(() => '')
-  await removeCgroups()
+  await removeCgroups(cgroup)
   for (const left of ['exec', 'docker.sock', 'dockerd.pid']) rmSync(path.join(folder(), left), { recursive: true, force: true })
 }
 

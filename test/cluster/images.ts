@@ -128,10 +128,12 @@ export async function imageRecipe(name: ImageName): Promise<ImageRecipe> {
   if (name === 'base') return await baseImage()
   if (name !== 'node') return await folderImage(name)
   const version = await pinnedNodeVersion()
+  const trusted = await readFile('/etc/ssl/certs/ca-certificates.crt', 'utf8').catch(() => '')
   return await folderImage('node', {
-    key: `${version} ${npmVersion}`,
+    key: await contentKey({ texts: [version, npmVersion, trusted] }),
     entries: async ({ signal }) => ({
       'node/bin/node': { path: path.join(await npmPackage(`node-linux-${process.arch}`, version, signal), 'bin/node') },
+      'machine-ca.crt': { text: trusted },
       npm: { path: await npmPackage('npm', npmVersion, signal) },
     }),
   })
