@@ -10,25 +10,45 @@ export function isToken(value: string | undefined): value is string {
   return value !== undefined && /^[A-Za-z0-9_-]{43}$/.test(value)
 }
 
+/** What a token is for; the same token under another purpose has another hash. */
+export type TokenPurpose = 'session' | 'password-reset' | 'api-token'
+
 /** What the database holds instead of a token: an HMAC under the secret key, different for each purpose, so that a copy of the database opens nothing. */
-export function tokenHash(secretKey: string, purpose: 'session' | 'password-reset' | 'api-token', token: string): string {
-  const { inner, outer } = pads(secretKey)
-  const first = hash('sha256', Buffer.concat([inner, Buffer.from(`${purpose}\0${token}`)]), 'buffer')
-  return hash('sha256', Buffer.concat([outer, first]), 'hex')
+export function tokenHash(secretKey: string, purpose: TokenPurpose, token: string): string {
+  const { inner, outer, prefix } = keyed(secretKey, purpose)
+  const end = prefix + inner.write(token, prefix, 'latin1')
+  if (end - prefix !== token.length) throw new RangeError('a token has at most 256 characters')
+  outer.set(hash('sha256', inner.subarray(0, end), 'buffer'), blockBytes)
+  return hash('sha256', outer, 'hex')
+}
+
+interface Keyed {
+  /** The inner padded key, the purpose, and room for a token. */
+  readonly inner: Buffer
+  /** The outer padded key, and room for the inner hash. */
+  readonly outer: Buffer
+  /** Bytes of `inner` before the token. */
+  readonly prefix: number
 }
 
 const blockBytes = 64
-const padsByKey = new Map<string, { readonly inner: Buffer; readonly outer: Buffer }>()
+const hashBytes = 32
+const maxToken = 256
+const kept = new Map<string, Keyed>()
 
-/** The two padded keys of HMAC (RFC 2104), made once: each page hashes a token, and `createHmac` takes longer than the query that follows. */
-function pads(secretKey: string): { readonly inner: Buffer; readonly outer: Buffer } {
-  let known = padsByKey.get(secretKey)
+/** HMAC's two messages (RFC 2104) but for the token, made once: each page hashes one, and `createHmac` takes longer than the query that follows. */
+function keyed(secretKey: string, purpose: TokenPurpose): Keyed {
+  const name = `${purpose}\0${secretKey}`
+  let known = kept.get(name)
   if (known === undefined) {
     const long = Buffer.from(secretKey)
     const key = Buffer.alloc(blockBytes)
     ;(long.length > blockBytes ? hash('sha256', long, 'buffer') : long).copy(key)
-    known = { inner: key.map((byte) => byte ^ 0x36) as Buffer, outer: key.map((byte) => byte ^ 0x5c) as Buffer }
-    padsByKey.set(secretKey, known)
+    const label = Buffer.from(`${purpose}\0`)
+    const inner = Buffer.concat([key.map((byte) => byte ^ 0x36), label, Buffer.alloc(maxToken)])
+    const outer = Buffer.concat([key.map((byte) => byte ^ 0x5c), Buffer.alloc(hashBytes)])
+    known = { inner, outer, prefix: blockBytes + label.length }
+    kept.set(name, known)
   }
   return known
 }

@@ -125,9 +125,9 @@ export function createPages(options: { readonly services: Services; readonly coo
 
 /** Sends a document that must not be kept by anyone (OWASP ASVS 5.0, 14.3.2). */
 export function sendHtml(response: Response, status: number, document: string): void {
-  // As one string Node writes head and body in a single piece.
-  response.writeHead(status, { 'Content-Type': 'text/html; charset=utf-8', 'Content-Length': Buffer.byteLength(document), 'Cache-Control': 'no-store' })
-  response.end(document)
+  const bytes = Buffer.from(document)
+  response.writeHead(status, { 'Content-Type': 'text/html; charset=utf-8', 'Content-Length': bytes.length, 'Cache-Control': 'no-store' })
+  response.end(bytes)
 }
 
 /** A path of this site to go on to after signing in; `/` for anything else, so that nobody can be sent away. */

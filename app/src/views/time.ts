@@ -13,13 +13,13 @@ export function timeAgo(at: number, now: number): Html {
 
 /** {@link timeAgo} for where rows are put together as strings. */
 export function timeAgoMarkup(at: number, now: number): string {
-  const iso = new Date(at).toISOString()
+  const iso = isoTime(at)
   return `<time datetime="${iso}" data-form="short">${wording(iso, Math.floor(now / dayMs) - Math.floor(at / dayMs))}</time>`
 }
 
 /** A date with its time of day, as the page of a note shows it. */
 export function fullTime(at: number): Html {
-  const iso = new Date(at).toISOString()
+  const iso = isoTime(at)
   return trusted(`<time datetime="${iso}" data-form="full">${date(iso)} ${clock(iso)}</time>`)
 }
 
@@ -37,4 +37,23 @@ function date(iso: string): string {
 
 function clock(iso: string): string {
   return iso.slice(11, 16)
+}
+
+const dayNames = new Map<number, string>()
+const maxDayNames = 2000
+const pairs = Array.from({ length: 60 }, (_, value) => String(value).padStart(2, '0'))
+
+/** `Date.toISOString` at a quarter of its price: the days of a list are few, and the rest is arithmetic. */
+export function isoTime(at: number): string {
+  const day = Math.floor(at / dayMs)
+  let name = dayNames.get(day)
+  if (name === undefined) {
+    if (dayNames.size >= maxDayNames) dayNames.clear()
+    name = new Date(day * dayMs).toISOString().slice(0, 11)
+    dayNames.set(day, name)
+  }
+  const ms = at - day * dayMs
+  const seconds = Math.floor(ms / 1000)
+  const rest = ms - seconds * 1000
+  return `${name}${pairs[Math.floor(seconds / 3600)] ?? ''}:${pairs[Math.floor(seconds / 60) % 60] ?? ''}:${pairs[seconds % 60] ?? ''}.${rest < 10 ? '00' : rest < 100 ? '0' : ''}${rest}Z`
 }
