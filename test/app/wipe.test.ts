@@ -131,7 +131,7 @@ describe.each(engines)('wipe on %s', (engine) => {
           }
         }
       }),
-      { numRuns: engine === 'sqlite' ? 60 : 20 },
+      { numRuns: engine === 'sqlite' ? 25 : 12 },
     )
   })
 })
