@@ -74,7 +74,7 @@ bring_packages() {
   if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
     say "installing the locked npm packages"
     bring_npm || return 1
-    npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2 || {
+    npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null || {
       say "notejam: npm ci failed, see above; nothing else was done"
       return 1
     }
