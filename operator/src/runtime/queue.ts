@@ -3,7 +3,7 @@ import type { Clock, Timer } from './clock.ts'
 import { Heap, type HeapNode } from './heap.ts'
 import { noMetrics, type QueueMetrics } from './metrics.ts'
 
-/** What a queue is built from; the defaults are the engine's (`docs/reference/engine.md`). */
+/** What a queue is built from; the defaults are the engine's. */
 export interface QueueOptions {
   readonly clock: Clock
   /** In [0, 1); jitter of the backoff. */
