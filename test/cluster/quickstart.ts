@@ -54,7 +54,7 @@ export async function quickstart(target: QuickstartTarget, options: QuickstartOp
   const manifest = renderExample(await readFile(exampleFile, 'utf8'), { image: app.reference, url: target.url })
   await progress.step('instance notes: migrated, rolled out, ready', async () => {
     await kubectl(['apply', '--server-side', '--field-manager=quickstart', '--force-conflicts', '-f', '-'], manifest)
-    await kubectl(['--namespace=notejam', 'wait', '--for=condition=Ready', 'notejam/notes', '--timeout=4m'])
+    await kubectl(['--namespace=notejam', 'wait', '--for=condition=Ready', 'nj/notes', '--timeout=4m'])
   })
   await progress.step(`${target.url} answers`, async () => {
     await waitFor(async () => (await answerOf(`${target.url}/signin/`)) === 200, {
