@@ -9,6 +9,9 @@ const exitCodes = { ok: 0, failed: 1, usage: 2 } as const
 /** What a signal adds to its number, as a shell does (POSIX, "Exit status for commands"). */
 const signalExit = 128
 
+/** Milliseconds: the longest that timers of the platform can do. */
+const longestInterval = 2 ** 31 - 1
+
 function program(): Command {
   const root = new Command('notejam-operator')
     .description('Runs Notejam instances on Kubernetes.')
@@ -26,7 +29,9 @@ function program(): Command {
     .action(async (flags: RawFlags, command: Command) => {
       const settings = readSettings(flags, process.env, command.args)
       const { runOperator } = await import('./operator.ts')
-      await runOperator(settings, stopSignal())
+      // Timers and sockets of the operator keep no process alive, and while the API server is away there is nothing else.
+      const alive = setInterval(() => {}, longestInterval)
+      await runOperator(settings, stopSignal()).finally(() => clearInterval(alive))
     })
   root
     .command('version')

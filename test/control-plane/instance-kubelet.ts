@@ -131,7 +131,9 @@ function serving(pod: Pod, behaviour: Behaviour): PodStatus | undefined {
       return (known?.restartCount ?? 0) >= 3 ? undefined : crashed((known?.restartCount ?? 0) + 1)
     case 'unready':
       return known === undefined ? { ...running, conditions: readiness('False') } : undefined
-    default:
+    case 'good':
+    case 'badmigration':
+    case 'slowmigration':
       return known?.ready === true
         ? undefined
         : { ...running, conditions: readiness('True'), containerStatus: { ...running.containerStatus, ready: true } }
@@ -139,11 +141,11 @@ function serving(pod: Pod, behaviour: Behaviour): PodStatus | undefined {
 }
 
 function readiness(status: 'True' | 'False'): readonly object[] {
-  const times = { lastTransitionTime: new Date(Date.now() - 2000).toISOString().replace(/\.\d+Z$/, 'Z') }
+  const lastTransitionTime = new Date(Date.now() - 2000).toISOString().replace(/\.\d+Z$/, 'Z')
   return ['PodScheduled', 'Initialized', 'ContainersReady', 'Ready'].map((type) => ({
     type,
     status: type.endsWith('Ready') ? status : 'True',
-    ...times,
+    lastTransitionTime,
   }))
 }
 
