@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { request } from 'undici'
 import { runCommand } from './command.ts'
+import { findCommand } from './debian.ts'
 import { ClusterError } from './errors.ts'
 import type { PushedImage } from './image-push.ts'
 import { installOperator, OPERATOR_NAMESPACE } from './operator-install.ts'
@@ -73,13 +74,14 @@ async function answerOf(url: string): Promise<number> {
 
 /** What a person reads at the end of `make up`. */
 export function quickstartSummary(target: Pick<QuickstartTarget, 'kubeconfig' | 'url' | 'kubectl'>, instances: string): string {
+  const kubectl = findCommand('kubectl') === undefined ? target.kubectl : 'kubectl'
   return `
 Notejam is at ${target.url}: open it and choose "Sign up".
 
 ${instances.trimEnd()}
 
   export KUBECONFIG=${target.kubeconfig}
-  kubectl get notejam --all-namespaces
+  ${kubectl} get notejam --all-namespaces
   make status     what runs
   make down       stops everything; \`make up\` starts it again with new data
 `

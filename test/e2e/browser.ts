@@ -7,7 +7,7 @@ interface BrowserStory {
   readonly note: string
 }
 
-/** Signs in with a real browser, writes a note, and returns the names in the list of all notes. `picture` keeps what is then seen. */
+/** Signs in with a real browser, writes a note, and returns the names in the list of all notes. The file `picture` keeps what is then seen. */
 export async function writeNoteInBrowser(url: string, story: BrowserStory, picture?: string): Promise<readonly string[]> {
   const browser = await launchChromium()
   try {
@@ -21,7 +21,7 @@ export async function writeNoteInBrowser(url: string, story: BrowserStory, pictu
     await page.fill('textarea[name=text]', 'With a real keyboard, nearly.')
     await page.click('main form:has(textarea) button[type=submit]')
     await page.goto(`${url}/`)
-    if (picture !== undefined) await page.screenshot({ path: picture })
+    await page.screenshot({ path: picture })
     return await page.locator('main a[href^="/notes/"]').allInnerTexts()
   } finally {
     await browser.close()

@@ -89,7 +89,9 @@ describe('the life of an instance', () => {
   })
 
   step('the same person signs in with a browser, reads the note and writes another', async () => {
-    const titles = await writeNoteInBrowser(urlOf(namespace, name, ingressUrl), { email, password, note: 'Written in a browser' })
+    // The picture of the README is one of these: PICTURES=1 make test-cluster
+    const picture = process.env['PICTURES'] === '1' ? 'docs/images/notejam.png' : 'test-results/notejam.png'
+    const titles = await writeNoteInBrowser(urlOf(namespace, name, ingressUrl), { email, password, note: 'Written in a browser' }, picture)
 
     expect(titles).toEqual(expect.arrayContaining(['Remember the milk', 'Written in a browser']))
   })
