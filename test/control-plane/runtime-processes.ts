@@ -95,9 +95,9 @@ export async function audit(client: Client, namespace: string): Promise<Auditor>
 export async function churn(api: ApiClient, namespace: string, intervalMs = 50): Promise<AsyncDisposable> {
   const names = ['a', 'b', 'c']
   for (const name of names) await api.create(widget(namespace, name, { copies: 2 }))
-  let running = true
+  const stop = new AbortController()
   const editing = (async () => {
-    for (let round = 0; running; round++) {
+    for (let round = 0; !stop.signal.aborted; round++) {
       await api.patch(widgetType, names[round % names.length] ?? 'a', namespace, { spec: { text: `round ${round}` } }).catch(() => {})
       await new Promise((resolve) => {
         setTimeout(resolve, intervalMs)
@@ -106,7 +106,7 @@ export async function churn(api: ApiClient, namespace: string, intervalMs = 50):
   })()
   return {
     async [Symbol.asyncDispose]() {
-      running = false
+      stop.abort()
       await editing
     },
   }

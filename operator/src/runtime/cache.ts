@@ -1,3 +1,4 @@
+// oxlint-disable typescript/no-unnecessary-type-parameters -- raw JSON of the API: the caller says which kind it expects, as with the client's calls
 import type { KubeObject, ObjectKey } from '../kube/object.ts'
 import type { Resource } from '../kube/resource.ts'
 

@@ -215,16 +215,16 @@ export class Controller {
     const timeout = new ReconcileDeadlineExceeded(this.name, item.key, deadlineMs / 1000)
     const deadline = new AbortController()
     const timer = clock.setTimeout(() => deadline.abort(timeout), deadlineMs)
-    const pass = this.#pass(item, reconcileID, log, AbortSignal.any([deadline.signal, this.#cut.signal]))
-    const ended = pass.then((result) => {
+    const run = async (): Promise<void> => {
+      const result = await this.#pass(item, reconcileID, log, AbortSignal.any([deadline.signal, this.#cut.signal]))
       timer.cancel()
       this.#conclude(item, result, deadline.signal.aborted, (clock.monotonic() - start) / 1000, log)
       this.#queue.done(item.key)
-    })
+    }
     // One that ignores its signal may go on, but not keep a worker: its key stays locked until it ends.
     const overdue = new AbortController()
     const tooLate = this.#detach(deadlineMs + graceMs, timeout, log, overdue.signal)
-    await Promise.race([ended, tooLate])
+    await Promise.race([run(), tooLate])
     overdue.abort()
     this.#metrics.activeWorkers(--this.#active)
   }

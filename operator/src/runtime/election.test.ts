@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { LeaderElector } from './election.ts'
 import { LeaseLost, LeaseNotHeld } from './errors.ts'
@@ -11,7 +11,6 @@ interface Candidate {
   readonly clock: VirtualClock
   readonly connection: LeaseConnection
   readonly elector: LeaderElector
-  leads: boolean
   lost: LeaseLost | undefined
 }
 
@@ -20,13 +19,11 @@ function candidate(lease: MemoryLease, identity: string, options: { readonly ran
   const clock = new VirtualClock(options.wall)
   const connection = lease.connect()
   const elector = new LeaderElector({ lock: connection, identity, clock, random: () => options.random ?? 0.5 })
-  const process: Candidate = { clock, connection, elector, leads: false, lost: undefined }
-  void elector.acquire(never).then(() => {
-    process.leads = true
-  })
-  void elector.lost.then((error) => {
-    process.lost = error
-  })
+  const process: Candidate = { clock, connection, elector, lost: undefined }
+  void elector.acquire(never)
+  void (async () => {
+    process.lost = await elector.lost
+  })()
   return process
 }
 

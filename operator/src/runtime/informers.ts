@@ -1,3 +1,4 @@
+// oxlint-disable typescript/no-unnecessary-type-parameters -- raw JSON of the API: the caller says which kind it expects, as with the client's calls
 import { isForbidden, isNotFound } from '../kube/errors.ts'
 import { controllerOf, type KubeObject, type ObjectKey } from '../kube/object.ts'
 import type { Reflector } from '../kube/reflector.ts'

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { WorkQueue, type QueueItem } from './queue.ts'
 import { VirtualClock } from './virtual-clock.ts'
 

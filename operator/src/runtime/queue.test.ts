@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { WorkQueue, type QueueOptions } from './queue.ts'
 import { agreesWithClientGo, keepsItsPromises } from './queue-models.ts'
@@ -218,17 +218,18 @@ describe('the end', () => {
     const { queue } = build()
     queue.add('a')
     await queue.get()
-    let idle = false
-    const waiting = queue.idle().then(() => {
-      idle = true
-    })
+    const idle: string[] = []
+    const waiting = (async () => {
+      await queue.idle()
+      idle.push('idle')
+    })()
     await Promise.resolve()
-    const before = idle
+    const before = idle.length
 
     queue.done('a')
     await waiting
 
-    expect([before, idle]).toEqual([false, true])
+    expect([before, idle.length]).toEqual([0, 1])
   })
 
   it('forgets an object that is gone, wherever it waits', () => {

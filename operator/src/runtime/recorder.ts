@@ -107,6 +107,7 @@ export class EventRecorder implements Recorder {
     if (subject.series.size >= seriesKept) subject.series.delete(subject.series.keys().next().value ?? '')
     const written = this.#write('created', () => this.#create(regarding, event))
     subject.series.set(key, { written, count: 1, lastAt: now, lastWrittenAt: now })
+    void this.#dropFailed(subject, key, written)
   }
 
   /** Waits until all events that were recorded are written or dropped; for a graceful stop. */
@@ -127,6 +128,11 @@ export class EventRecorder implements Recorder {
       await this.#options.client.patch(resources.events, { namespace: namespaceFor(regarding), name }, body, this.#callOptions())
       return name
     })
+  }
+
+  /** What could not be written is no series to count up: the next occurrence is a new event. */
+  async #dropFailed(subject: Subject, key: string, written: Series['written']): Promise<void> {
+    if ((await written) === undefined) subject.series.delete(key)
   }
 
   async #create(regarding: KubeObject, event: EventOptions): Promise<string> {
@@ -169,7 +175,7 @@ export class EventRecorder implements Recorder {
     this.#pending++
     try {
       const name = await send()
-      metrics.event(kind)
+      if (name !== undefined) metrics.event(kind)
       return name
     } catch (error) {
       metrics.event('failed')
