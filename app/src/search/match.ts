@@ -37,19 +37,17 @@ function contains(engine: Engine, text: string): RawBuilder<boolean> {
     : sql<boolean>`(notes.name regexp ${pattern} or notes.text regexp ${pattern})`
 }
 
-function globOf(chars: string): string {
-  if (chars.length > 1 && /[\p{L}\p{N}]/u.test(chars)) return `[${inClass(chars, /[\]^-]/g)}]`
-  const [char = ''] = chars
+const letter = /[\p{L}\p{N}]/u
+
+/** A class of a letter's spellings; a sign stands for itself alone. */
+function globOf(spellings: string): string {
+  const [char = ''] = spellings
+  if (letter.test(char)) return spellings === char ? char : `[${spellings}]`
   return /[*?[]/.test(char) ? `[${char}]` : char
 }
 
-function regexOf(chars: string): string {
-  const several = [...chars].length > 1
-  if (several) return `[${inClass(chars, /[\]^\\[-]/g)}]`
-  return /[\\^$.|?*+()[\]{}]/.test(chars) ? `\\${chars}` : chars
-}
-
-/** Characters with a meaning in a class are no variants of a letter or digit; those that are variants of a sign are left out. */
-function inClass(chars: string, special: RegExp): string {
-  return chars.replaceAll(special, '')
+function regexOf(spellings: string): string {
+  const [char = ''] = spellings
+  if (letter.test(char)) return spellings === char ? char : `[${spellings}]`
+  return /[\\^$.|?*+()[\]{}]/.test(char) ? `\\${char}` : char
 }

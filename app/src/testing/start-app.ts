@@ -1,4 +1,5 @@
-import { Kysely } from 'kysely'
+import { randomBytes } from 'node:crypto'
+import { type Kysely, type KyselyPlugin, sql } from 'kysely'
 import { type Logger, pino } from 'pino'
 import type { PasswordCost } from '../accounts/passwords.ts'
 import { type Config, loadConfig } from '../config.ts'
@@ -6,7 +7,7 @@ import type { AppContext } from '../context.ts'
 import { migrate } from '../db/migrate.ts'
 import { migrations } from '../db/migrations/all.ts'
 import type { Database } from '../db/schema.ts'
-import { sqliteDialect } from '../db/sqlite-dialect.ts'
+import { openDatabase, type OpenDatabase } from '../db/open-database.ts'
 import { createApp } from '../http/app.ts'
 import { createHttpServer, listen } from '../http/server.ts'
 import type { Mail } from '../mail/outbox.ts'
@@ -24,8 +25,8 @@ export interface StartedApp extends AsyncDisposable {
   readonly mails: readonly Mail[]
   /** Lines of the log. */
   readonly lines: readonly string[]
-  /** SQL of every query since the start, oldest first. */
-  readonly queries: readonly string[]
+  /** How many queries ran since the start. */
+  readonly queryCount: () => number
   /** Moves the clock on. */
   advance(milliseconds: number): void
   /** A browser that knows nobody yet. */
@@ -36,28 +37,36 @@ export interface StartedApp extends AsyncDisposable {
 
 let accounts = 0
 
-/** Starts the app on SQLite in memory, with its clock in our hands and mail kept in a list. */
+/**
+ * Starts the app with its clock in our hands and mail kept in a list: on SQLite in memory, or on a new database of the server that
+ * `TEST_DATABASE_URL` names (PostgreSQL or MySQL), so that the same tests can be run on each engine.
+ */
 export async function startApp(overrides: Partial<Config> = {}): Promise<StartedApp> {
-  const queries: string[] = []
-  const db = new Kysely<Database>({
-    dialect: sqliteDialect({ path: ':memory:' }),
-    log: (event) => {
-      queries.push(event.query.sql)
+  const database = await newDatabase(process.env['TEST_DATABASE_URL'] ?? 'sqlite::memory:')
+  const { engine } = database.opened
+  let queries = 0
+  const counter: KyselyPlugin = {
+    transformQuery: ({ node }) => node,
+    transformResult: async ({ result }) => {
+      queries += 1
+      return Promise.resolve(result)
     },
-  })
+  }
+  const db = database.opened.db.withPlugin(counter)
   let ahead = 0
   const clock = { now: () => Date.now() + ahead }
   for (const phase of ['expand', 'contract'] as const) {
-    await migrate({ db, engine: 'sqlite', clock, migrations, phase, dryRun: false, claim: undefined, lockedForMs: 1000 })
+    await db.connection().execute(async (connection) => {
+      await migrate({ db: connection, engine, clock, migrations, phase, dryRun: false, claim: undefined, lockedForMs: 1000 })
+    })
   }
-  const environment = { DATABASE_URL: 'sqlite::memory:', SECRET_KEY: 'a secret of at least thirty-two bytes', THROTTLE_PER_ADDRESS: '0', THROTTLE_PER_ACCOUNT: '0' }
   const lines: string[] = []
   const mails: Mail[] = []
   const log: Logger = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) })
   const context: AppContext = {
     db,
-    engine: 'sqlite',
-    config: { ...loadConfig(environment), ...overrides },
+    engine,
+    config: { ...configFor('sqlite::memory:'), ...overrides },
     clock,
     log,
     metrics: createMetrics({ version: 'test' }),
@@ -77,7 +86,7 @@ export async function startApp(overrides: Partial<Config> = {}): Promise<Started
     context,
     mails,
     lines,
-    queries,
+    queryCount: () => queries,
     advance(milliseconds) {
       ahead += milliseconds
     },
@@ -93,7 +102,40 @@ export async function startApp(overrides: Partial<Config> = {}): Promise<Started
       await new Promise((resolve) => {
         server.close(resolve)
       })
-      await db.destroy()
+      await database.drop()
     },
   }
+}
+
+interface NewDatabase {
+  readonly opened: OpenDatabase
+  drop(): Promise<void>
+}
+
+async function newDatabase(url: string): Promise<NewDatabase> {
+  if (url.startsWith('sqlite:')) {
+    const opened = await openDatabase(configFor(url).database)
+    return { opened, drop: async () => opened.close() }
+  }
+  const name = `notejam_${randomBytes(6).toString('hex')}`
+  const admin = await openDatabase(configFor(url).database)
+  const run = async (statement: string, on: Kysely<Database>): Promise<void> => {
+    await sql.raw(statement).execute(on)
+  }
+  await run(`create database ${name}`, admin.db)
+  const own = new URL(url)
+  own.pathname = `/${name}`
+  const opened = await openDatabase(configFor(own.href).database)
+  return {
+    opened,
+    drop: async () => {
+      await opened.close()
+      await run(`drop database ${name}`, admin.db)
+      await admin.close()
+    },
+  }
+}
+
+function configFor(databaseUrl: string): Config {
+  return loadConfig({ DATABASE_URL: databaseUrl, DATABASE_TLS: 'Disable', SECRET_KEY: 'a secret of at least thirty-two bytes', THROTTLE_PER_ADDRESS: '0', THROTTLE_PER_ACCOUNT: '0' })
 }
