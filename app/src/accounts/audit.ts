@@ -20,7 +20,10 @@ export type AuditEvent =
   | 'cross-site-refused'
 
 /** Writes one line of JSON per security event. */
-export type Audit = (event: AuditEvent, fields: { readonly userId?: number | undefined; readonly address: string; readonly [field: string]: unknown }) => void
+export type Audit = (
+  event: AuditEvent,
+  fields: { readonly userId?: number | undefined; readonly address: string; readonly [field: string]: unknown },
+) => void
 
 /** Audit lines carry `audit: true` and the event's name; they hold ids and addresses, never an e-mail address, a password or a token. */
 export function createAudit(log: Logger): Audit {

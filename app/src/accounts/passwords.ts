@@ -83,10 +83,14 @@ function parsePhc(phc: string): Parsed | undefined {
 async function derive(password: string, nonce: Buffer, cost: PasswordCost, tagLength: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const message = Buffer.from(password.normalize('NFKC'))
-    argon2('argon2id', { message, nonce, parallelism: cost.parallelism, tagLength, memory: cost.memoryKiB, passes: cost.passes }, (error, key) => {
-      if (error === null) resolve(key)
-      else reject(error)
-    })
+    argon2(
+      'argon2id',
+      { message, nonce, parallelism: cost.parallelism, tagLength, memory: cost.memoryKiB, passes: cost.passes },
+      (error, key) => {
+        if (error === null) resolve(key)
+        else reject(error)
+      },
+    )
   })
 }
 

@@ -27,7 +27,11 @@ export const accountRoutes: Routes = (app, { context, services, pages }) => {
         pages.redirect(exchange, '/signin/', 'signed-up')
       } catch (error) {
         if (!(error instanceof InvalidInputError)) throw error
-        pages.plain(exchange, { title: 'Sign Up', hasErrors: true, content: signUpView({ email: exchange.form['email'], errors: error.fields }) })
+        pages.plain(exchange, {
+          title: 'Sign Up',
+          hasErrors: true,
+          content: signUpView({ email: exchange.form['email'], errors: error.fields }),
+        })
       }
     }),
   )
@@ -57,7 +61,11 @@ export const accountRoutes: Routes = (app, { context, services, pages }) => {
         pages.redirect(exchange, localPath(exchange.query.get('next')))
       } catch (error) {
         if (!(error instanceof InvalidInputError)) throw error
-        pages.plain(exchange, { title: 'Sign In', hasErrors: true, content: signInView({ ...again, errors: error.fields }, signInAction(exchange)) })
+        pages.plain(exchange, {
+          title: 'Sign In',
+          hasErrors: true,
+          content: signInView({ ...again, errors: error.fields }, signInAction(exchange)),
+        })
       }
     }),
   )
@@ -97,7 +105,11 @@ export const accountRoutes: Routes = (app, { context, services, pages }) => {
         pages.redirect(exchange, '/signin/', 'reset-sent')
       } catch (error) {
         if (!(error instanceof InvalidInputError)) throw error
-        pages.plain(exchange, { title: 'Forgot password?', hasErrors: true, content: forgotView({ email: exchange.form['email'], errors: error.fields }) })
+        pages.plain(exchange, {
+          title: 'Forgot password?',
+          hasErrors: true,
+          content: forgotView({ email: exchange.form['email'], errors: error.fields }),
+        })
       }
     }),
   )
@@ -119,14 +131,21 @@ export const accountRoutes: Routes = (app, { context, services, pages }) => {
       const token = tokenOf(exchange)
       if (!(await accounts.isResetValid(token))) throw goneLink()
       try {
-        const named = { password: form['password'] ?? form['new_password'], confirm_password: form['confirm_password'] ?? form['confirm_new_password'] }
+        const named = {
+          password: form['password'] ?? form['new_password'],
+          confirm_password: form['confirm_password'] ?? form['confirm_new_password'],
+        }
         const { password } = parseInput(recoverInput, named)
         await accounts.reset(token, password, exchange.origin)
         cookies.clear(exchange.response, 'session')
         pages.redirect(exchange, '/signin/', 'password-changed')
       } catch (error) {
         if (!(error instanceof InvalidInputError)) throw error
-        pages.plain(exchange, { title: 'Choose a new password', hasErrors: true, content: recoverView(`/recover-password/${token}/`, error.fields) })
+        pages.plain(exchange, {
+          title: 'Choose a new password',
+          hasErrors: true,
+          content: recoverView(`/recover-password/${token}/`, error.fields),
+        })
       }
     }),
   )

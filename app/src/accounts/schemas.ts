@@ -40,7 +40,11 @@ const givenPassword = z.string({ error: requiredMessage }).min(1, { error: requi
 /** Sign-up. */
 export const signUpInput = z
   .object({ email, password: newPassword, confirm_password: givenPassword })
-  .refine((input) => input.password === input.confirm_password, { path: ['confirm_password'], error: 'Your passwords do not match', when: bothAreTexts('password', 'confirm_password') })
+  .refine((input) => input.password === input.confirm_password, {
+    path: ['confirm_password'],
+    error: 'Your passwords do not match',
+    when: bothAreTexts('password', 'confirm_password'),
+  })
 
 /** Sign-in. */
 export const signInInput = z.object({ email, password: givenPassword })
@@ -51,7 +55,11 @@ export const forgotInput = z.object({ email })
 /** Choosing a new password by a mailed link. */
 export const recoverInput = z
   .object({ password: newPassword, confirm_password: givenPassword })
-  .refine((input) => input.password === input.confirm_password, { path: ['confirm_password'], error: 'Your passwords do not match', when: bothAreTexts('password', 'confirm_password') })
+  .refine((input) => input.password === input.confirm_password, {
+    path: ['confirm_password'],
+    error: 'Your passwords do not match',
+    when: bothAreTexts('password', 'confirm_password'),
+  })
 
 /** Changing the password in the settings. */
 export const changePasswordInput = z

@@ -5,9 +5,14 @@ import { isToken, newToken, tokenHash } from './secret-token.ts'
 
 test('tokenHash is HMAC-SHA-256 of purpose and token', () => {
   fc.assert(
-    fc.property(fc.string({ minLength: 1, maxLength: 150 }), fc.constantFrom('session' as const, 'api-token' as const), fc.stringMatching(/^[\w-]{0,256}$/), (key, purpose, token) => {
-      expect(tokenHash(key, purpose, token)).toBe(createHmac('sha256', key).update(`${purpose}\0${token}`).digest('hex'))
-    }),
+    fc.property(
+      fc.string({ minLength: 1, maxLength: 150 }),
+      fc.constantFrom('session' as const, 'api-token' as const),
+      fc.stringMatching(/^[\w-]{0,256}$/),
+      (key, purpose, token) => {
+        expect(tokenHash(key, purpose, token)).toBe(createHmac('sha256', key).update(`${purpose}\0${token}`).digest('hex'))
+      },
+    ),
   )
 })
 

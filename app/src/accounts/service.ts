@@ -97,7 +97,12 @@ export function createAccounts(options: AccountsOptions): Accounts {
       }
       if (passwords.isOutdated(user.password_hash)) {
         const renewed = await passwords.hash(input.password)
-        await db.updateTable('users').set({ password_hash: renewed }).where('id', '=', user.id).where('password_hash', '=', user.password_hash).execute()
+        await db
+          .updateTable('users')
+          .set({ password_hash: renewed })
+          .where('id', '=', user.id)
+          .where('password_hash', '=', user.password_hash)
+          .execute()
       }
       const token = await sessions.begin(db, user.id, origin)
       metrics.signIns.inc({ result: 'success' })
@@ -129,7 +134,11 @@ export function createAccounts(options: AccountsOptions): Accounts {
 
     async isResetValid(token) {
       if (!isToken(token)) return false
-      const row = await db.selectFrom('password_resets').select(['expires_at', 'used_at']).where('token_hash', '=', resetHash(token)).executeTakeFirst()
+      const row = await db
+        .selectFrom('password_resets')
+        .select(['expires_at', 'used_at'])
+        .where('token_hash', '=', resetHash(token))
+        .executeTakeFirst()
       return row !== undefined && row.used_at === null && row.expires_at > clock.now()
     },
 
@@ -148,7 +157,11 @@ export function createAccounts(options: AccountsOptions): Accounts {
           .where('expires_at', '>', now)
           .executeTakeFirstOrThrow()
         if (used.numUpdatedRows === 0n) throw gone
-        const { user_id } = await transaction.selectFrom('password_resets').select('user_id').where('token_hash', '=', resetHash(token)).executeTakeFirstOrThrow()
+        const { user_id } = await transaction
+          .selectFrom('password_resets')
+          .select('user_id')
+          .where('token_hash', '=', resetHash(token))
+          .executeTakeFirstOrThrow()
         await transaction.updateTable('users').set({ password_hash: hash, password_changed_at: now }).where('id', '=', user_id).execute()
         await sessions.endAll(transaction, user_id)
         return user_id
@@ -160,7 +173,11 @@ export function createAccounts(options: AccountsOptions): Accounts {
       await checkPassword(member, input.old_password, 'old_password', 'Invalid current password', origin)
       const hash = await passwords.hash(input.new_password)
       const token = await transact(db, async (transaction) => {
-        await transaction.updateTable('users').set({ password_hash: hash, password_changed_at: clock.now() }).where('id', '=', member.userId).execute()
+        await transaction
+          .updateTable('users')
+          .set({ password_hash: hash, password_changed_at: clock.now() })
+          .where('id', '=', member.userId)
+          .execute()
         await sessions.endAll(transaction, member.userId)
         await transaction.deleteFrom('password_resets').where('user_id', '=', member.userId).execute()
         return sessions.begin(transaction, member.userId, origin)
@@ -181,7 +198,9 @@ export function createAccounts(options: AccountsOptions): Accounts {
         }
         await transaction.deleteFrom('mail_outbox').where('recipient', '=', member.email).execute()
         await transaction.deleteFrom('users').where('id', '=', member.userId).execute()
-        const erased = createHmac('sha256', config.secretKey).update(`erased\0${member.userId}\0${emailKey(member.email)}`).digest('hex')
+        const erased = createHmac('sha256', config.secretKey)
+          .update(`erased\0${member.userId}\0${emailKey(member.email)}`)
+          .digest('hex')
         await transaction.insertInto('erased_accounts').values({ id_hash: erased, erased_at: clock.now() }).execute()
       })
       audit('account-deleted', { userId: member.userId, address: origin.address })

@@ -89,7 +89,11 @@ export function createSessions(context: Pick<AppContext, 'db' | 'config' | 'cloc
       await db.deleteFrom('sessions').where('token_hash', '=', hash(token)).execute()
     },
     async end(userId, sessionId) {
-      const { numDeletedRows } = await db.deleteFrom('sessions').where('id', '=', sessionId).where('user_id', '=', userId).executeTakeFirstOrThrow()
+      const { numDeletedRows } = await db
+        .deleteFrom('sessions')
+        .where('id', '=', sessionId)
+        .where('user_id', '=', userId)
+        .executeTakeFirstOrThrow()
       return numDeletedRows > 0n
     },
     async endAll(transaction, userId, except) {
@@ -135,7 +139,14 @@ function prepareFind(db: Kysely<Database>): Prepared<[string], Found> {
     from
       .selectFrom('sessions')
       .innerJoin('users', 'users.id', 'sessions.user_id')
-      .select(['sessions.id as session_id', 'sessions.expires_at', 'sessions.last_seen_at', 'users.id as user_id', 'users.email', 'users.note_count'])
+      .select([
+        'sessions.id as session_id',
+        'sessions.expires_at',
+        'sessions.last_seen_at',
+        'users.id as user_id',
+        'users.email',
+        'users.note_count',
+      ])
       .where('sessions.token_hash', '=', tokenHashed),
   )
 }

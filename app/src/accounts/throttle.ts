@@ -32,7 +32,12 @@ export function createThrottle(context: Pick<AppContext, 'db' | 'engine' | 'conf
         .executeTakeFirstOrThrow()
       return Number(hits)
     }
-    const found = await db.selectFrom('throttle_windows').select('hits').where('bucket', '=', bucket).where('window_start', '=', start).executeTakeFirst()
+    const found = await db
+      .selectFrom('throttle_windows')
+      .select('hits')
+      .where('bucket', '=', bucket)
+      .where('window_start', '=', start)
+      .executeTakeFirst()
     return Number(found?.hits ?? 1)
   }
   return {

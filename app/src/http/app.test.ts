@@ -47,7 +47,9 @@ describe('headers', () => {
     const { headers } = await browser.post('/signin/', { email: 'a@example.com', password: 'correct horse' })
 
     expect(headers.get('strict-transport-security')).toBe('max-age=31536000')
-    expect(headers.getSetCookie()[0]).toMatch(/^__Host-notejam-session=[\w-]{43}; Max-Age=2592000; Path=\/; HttpOnly; SameSite=Lax; Secure$/)
+    expect(headers.getSetCookie()[0]).toMatch(
+      /^__Host-notejam-session=[\w-]{43}; Max-Age=2592000; Path=\/; HttpOnly; SameSite=Lax; Secure$/,
+    )
   })
 
   test('pages are kept nowhere, files for good', async () => {
@@ -69,7 +71,22 @@ describe('headers', () => {
     const pad = await user.createPad('Pad')
     const note = await user.createNote('Note', 'x', pad)
 
-    for (const path of ['/', '/settings/', '/settings/delete/', '/deletions/', '/notes/create/', `/notes/${note}/edit/`, `/notes/${note}/delete/`, `/pads/${pad}/`, `/pads/${pad}/delete/`, '/search/?q=x', '/signin/', '/signup/', '/forgot-password/', '/signout/']) {
+    for (const path of [
+      '/',
+      '/settings/',
+      '/settings/delete/',
+      '/deletions/',
+      '/notes/create/',
+      `/notes/${note}/edit/`,
+      `/notes/${note}/delete/`,
+      `/pads/${pad}/`,
+      `/pads/${pad}/delete/`,
+      '/search/?q=x',
+      '/signin/',
+      '/signup/',
+      '/forgot-password/',
+      '/signout/',
+    ]) {
       const { body, status } = await user.get(path)
 
       expect(status).toBe(200)
@@ -80,12 +97,15 @@ describe('headers', () => {
 })
 
 describe('paths', () => {
-  test.each(['/signin', '/signup', '/forgot-password', '/settings', '/notes/create', '/pads/create', '/search', '/deletions', '/signout'])('%s answers with and without a slash', async (path) => {
-    const user = await app.member()
+  test.each(['/signin', '/signup', '/forgot-password', '/settings', '/notes/create', '/pads/create', '/search', '/deletions', '/signout'])(
+    '%s answers with and without a slash',
+    async (path) => {
+      const user = await app.member()
 
-    expect((await user.get(path)).status).toBe(200)
-    expect((await user.get(`${path}/`)).status).toBe(200)
-  })
+      expect((await user.get(path)).status).toBe(200)
+      expect((await user.get(`${path}/`)).status).toBe(200)
+    },
+  )
 
   test('what is not there is a page in the layout, for members with their pads', async () => {
     const user = await app.member()
@@ -110,7 +130,19 @@ describe('paths', () => {
     expect([page.status, page.body]).toEqual([200, ''])
   })
 
-  test.each(['/%', '/%zz', '/%ff', '/notes/%ff/', '/notes/%00/', '/search/?q=%00', '/search/?q=%ff', '/?order=%', `/${'a'.repeat(8000)}`, '/notes/1/../../..//', '//'])('%j is answered with a page', async (path) => {
+  test.each([
+    '/%',
+    '/%zz',
+    '/%ff',
+    '/notes/%ff/',
+    '/notes/%00/',
+    '/search/?q=%00',
+    '/search/?q=%ff',
+    '/?order=%',
+    `/${'a'.repeat(8000)}`,
+    '/notes/1/../../..//',
+    '//',
+  ])('%j is answered with a page', async (path) => {
     const user = await app.member()
     const page = await user.get(path)
 
@@ -183,7 +215,9 @@ describe('bad input', () => {
   })
 
   test('the limit counts what arrives, also when no length was announced', async () => {
-    const answer = await raw(`POST /signin/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n${`10000\r\n${'x'.repeat(65_536)}\r\n`.repeat(25)}`)
+    const answer = await raw(
+      `POST /signin/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n${`10000\r\n${'x'.repeat(65_536)}\r\n`.repeat(25)}`,
+    )
 
     expect(answer).toMatch(/^HTTP\/1\.1 413 /)
     expect(answer).toMatch(/connection: close/i)
@@ -199,23 +233,58 @@ describe('bad input', () => {
     expect(await raw(request)).toMatch(expected)
   })
 
-  test.each(['x', 'x; notejam-session', '=', ';;;', 'notejam-session=', `notejam-session=${'A'.repeat(43)}`, "notejam-session=' or 1=1 --", 'notejam-flash=<script>', 'notejam-flash=note-deleted./../x', 'notejam-flash=constructor'])(
-    'the cookie %j is nobody',
-    async (cookie) => {
-      expect((await app.browser().get('/', { cookie })).location).toBe('/signin/')
-      const page = await app.browser().get('/signin/', { cookie })
-      expectPage(page, 200)
-      expect(page.body).not.toMatch(/action="\/deletions|<script>/)
-    },
-  )
+  test.each([
+    'x',
+    'x; notejam-session',
+    '=',
+    ';;;',
+    'notejam-session=',
+    `notejam-session=${'A'.repeat(43)}`,
+    "notejam-session=' or 1=1 --",
+    'notejam-flash=<script>',
+    'notejam-flash=note-deleted./../x',
+    'notejam-flash=constructor',
+  ])('the cookie %j is nobody', async (cookie) => {
+    expect((await app.browser().get('/', { cookie })).location).toBe('/signin/')
+    const page = await app.browser().get('/signin/', { cookie })
+    expectPage(page, 200)
+    expect(page.body).not.toMatch(/action="\/deletions|<script>/)
+  })
 
   test('whatever is sent to whatever form, the answer is a page or a redirect and never an error of ours', async () => {
     const user = await app.member()
     const pad = await user.createPad('Pad')
     const note = await user.createNote('Note', 'x', pad)
-    const paths = ['/signup/', '/signin/', '/forgot-password/', '/settings/', '/settings/delete/', '/pads/create/', `/pads/${pad}/edit/`, '/notes/create/', `/notes/${note}/edit/`, '/notes/preview/', `/notes/${note}/preview/`]
-    const fields = ['email', 'password', 'confirm_password', 'old_password', 'new_password', 'confirm_new_password', 'name', 'text', 'pad_id', 'version', 'notes']
-    const value = fc.oneof(fc.string({ unit: 'binary', maxLength: 300 }), fc.constantFrom('', '0', '-1', '1e9', '9007199254740993', "' or 1=1 --", '\u202E', '\uFEFF', 'a'.repeat(101), String(pad)))
+    const paths = [
+      '/signup/',
+      '/signin/',
+      '/forgot-password/',
+      '/settings/',
+      '/settings/delete/',
+      '/pads/create/',
+      `/pads/${pad}/edit/`,
+      '/notes/create/',
+      `/notes/${note}/edit/`,
+      '/notes/preview/',
+      `/notes/${note}/preview/`,
+    ]
+    const fields = [
+      'email',
+      'password',
+      'confirm_password',
+      'old_password',
+      'new_password',
+      'confirm_new_password',
+      'name',
+      'text',
+      'pad_id',
+      'version',
+      'notes',
+    ]
+    const value = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 300 }),
+      fc.constantFrom('', '0', '-1', '1e9', '9007199254740993', "' or 1=1 --", '\u202E', '\uFEFF', 'a'.repeat(101), String(pad)),
+    )
 
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...paths), fc.dictionary(fc.constantFrom(...fields), value), async (path, input) => {
@@ -251,7 +320,8 @@ describe('when things are not as they should be', () => {
     expectPage(page, 503)
     expect(page.text).toContain('Notejam can only be read at the moment')
     expect(page.headers.get('retry-after')).toBe('60')
-    for (const path of ['/signin/', '/signup/', '/signout/', '/pads/create/', `/notes/${id}/delete/`]) expect((await user.post(path, { name: 'x' })).status).toBe(503)
+    for (const path of ['/signin/', '/signup/', '/signout/', '/pads/create/', `/notes/${id}/delete/`])
+      expect((await user.post(path, { name: 'x' })).status).toBe(503)
     other.advance(86_400_000)
     expect((await user.get('/')).status).toBe(200)
     expect((await user.get('/')).text).toContain('Note')

@@ -43,7 +43,12 @@ export function createApp(context: AppContext, options: CreateAppOptions = {}): 
   app.enable('case sensitive routing')
   app.set('query parser', false)
   app.set('trust proxy', [...config.trustedProxies])
-  const api = createApi({ ...context, ...services, version, ...(options.apiRequestsPerMinute === undefined ? {} : { requestsPerMinute: options.apiRequestsPerMinute }) })
+  const api = createApi({
+    ...context,
+    ...services,
+    version,
+    ...(options.apiRequestsPerMinute === undefined ? {} : { requestsPerMinute: options.apiRequestsPerMinute }),
+  })
   app.use('/api', apiRoute(api))
   noteRoutes(app, { context, services, pages })
   padRoutes(app, { context, services, pages })

@@ -36,7 +36,8 @@ export function createDoor({ config, audit }: { readonly config: Config; readonl
       audit('cross-site-refused', { address: request.ip ?? '' })
       throw error
     }
-    if (config.readOnly && !/^\/notes\/(?:\d+\/)?preview\/?$/.test(request.path)) throw new HttpError(503, readOnlyMessage, { retryAfterSeconds: 60 })
+    if (config.readOnly && !/^\/notes\/(?:\d+\/)?preview\/?$/.test(request.path))
+      throw new HttpError(503, readOnlyMessage, { retryAfterSeconds: 60 })
   }
   return {
     enter,

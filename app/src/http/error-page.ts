@@ -28,7 +28,11 @@ export const notFound: RequestHandler = () => {
 }
 
 /** Answers everything that went wrong with a page inside the layout. What it was is in the log, never on the page. */
-export function errorPage(options: { readonly context: AppContext; readonly services: Services; readonly cookies: Cookies }): ErrorRequestHandler {
+export function errorPage(options: {
+  readonly context: AppContext
+  readonly services: Services
+  readonly cookies: Cookies
+}): ErrorRequestHandler {
   const { context, services, cookies } = options
   return (error: unknown, request, response, _next) => {
     if (response.headersSent) {
@@ -47,12 +51,16 @@ export function errorPage(options: { readonly context: AppContext; readonly serv
   async function send(problem: HttpError, request: Request, response: Response): Promise<void> {
     const { email, pads } = await frameOf(problem, request)
     const title = titles[problem.status] ?? 'Not understood'
-    const content = html`<p>${problem.message}</p><p><a href="/">Go to all notes</a></p>`
+    const content = html`<p>${problem.message}</p>
+      <p><a href="/">Go to all notes</a></p>`
     sendHtml(response, problem.status, layout({ title, content, email, pads }))
   }
 
   /** A missing page keeps the frame of the person; when the database is in trouble nothing more is asked of it. */
-  async function frameOf(problem: HttpError, request: Request): Promise<{ readonly email?: string; readonly pads?: readonly SidebarPad[] }> {
+  async function frameOf(
+    problem: HttpError,
+    request: Request,
+  ): Promise<{ readonly email?: string; readonly pads?: readonly SidebarPad[] }> {
     if (problem.status >= 500) return {}
     try {
       const member = memberOf(request) ?? (await services.sessions.authenticate(cookies.read(request, 'session')))
@@ -72,12 +80,18 @@ export function toHttpError(error: unknown): HttpError {
   if (error instanceof StaleVersionError) return new HttpError(409, error.message, { cause: error })
   if (error instanceof ThrottledError) {
     const seconds = error.retryAfterSeconds
-    return new HttpError(429, `Too many attempts. Please try again in ${seconds} ${seconds === 1 ? 'second' : 'seconds'}.`, { retryAfterSeconds: seconds, cause: error })
+    return new HttpError(429, `Too many attempts. Please try again in ${seconds} ${seconds === 1 ? 'second' : 'seconds'}.`, {
+      retryAfterSeconds: seconds,
+      cause: error,
+    })
   }
   switch (databaseErrorKind(error)) {
     case 'unavailable':
     case 'conflict':
-      return new HttpError(503, 'Notejam cannot reach its database at the moment. Nothing of yours is lost; please try again shortly.', { retryAfterSeconds: 5, cause: error })
+      return new HttpError(503, 'Notejam cannot reach its database at the moment. Nothing of yours is lost; please try again shortly.', {
+        retryAfterSeconds: 5,
+        cause: error,
+      })
     case 'readOnly':
       return new HttpError(503, readOnlyMessage, { retryAfterSeconds: 30, cause: error })
     case 'invalid':

@@ -45,7 +45,10 @@ export class MemberExchange extends Exchange {
 }
 
 /** What a route says about a page; the frame adds the rest. */
-export type PageContent = Pick<Page, 'title' | 'content' | 'hasErrors' | 'currentPadId' | 'query'> & { readonly status?: number; readonly alert?: Alert | undefined }
+export type PageContent = Pick<Page, 'title' | 'content' | 'hasErrors' | 'currentPadId' | 'query'> & {
+  readonly status?: number
+  readonly alert?: Alert | undefined
+}
 
 /** How routes answer. */
 export interface Pages {
@@ -56,7 +59,10 @@ export interface Pages {
   /** Sends a page without a left column. */
   plain(exchange: Exchange, page: PageContent): void
   /** Sends a page with the left column; `beside` is loaded at the same time as the pads. */
-  framed(exchange: MemberExchange, page: PageContent | ((pads: Awaited<ReturnType<Services['pads']['list']>>) => Promise<PageContent> | PageContent)): Promise<void>
+  framed(
+    exchange: MemberExchange,
+    page: PageContent | ((pads: Awaited<ReturnType<Services['pads']['list']>>) => Promise<PageContent> | PageContent),
+  ): Promise<void>
   /** 302, with a message for the next page. */
   redirect(exchange: Exchange, to: string, flash?: FlashName, deletion?: string): void
   readonly cookies: Cookies

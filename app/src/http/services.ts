@@ -44,5 +44,15 @@ export function createServices(context: AppContext, options: ServiceOptions = {}
     passwords: createPasswords(options.passwordCost),
     ...(options.resetFloorMs === undefined ? {} : { resetFloorMs: options.resetFloorMs }),
   })
-  return { accounts, sessions, throttle, audit, pads: createPads(context), notes: createNotes(context), deletions: createDeletions(context), search: createSearch(context), tokens: createApiTokens({ ...context, audit }) }
+  return {
+    accounts,
+    sessions,
+    throttle,
+    audit,
+    pads: createPads(context),
+    notes: createNotes(context),
+    deletions: createDeletions(context),
+    search: createSearch(context),
+    tokens: createApiTokens({ ...context, audit }),
+  }
 }

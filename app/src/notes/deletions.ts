@@ -87,7 +87,11 @@ export function createDeletions(context: Pick<AppContext, 'db' | 'engine' | 'clo
           .where('deleted_at', '>', since)
           .executeTakeFirst()
         if (pad !== undefined) await reviveInto(transaction, userId, deletionId, pad.id)
-        const mine = transaction.updateTable('notes').where('user_id', '=', userId).where('deletion_id', '=', deletionId).where('deleted_at', '>', since)
+        const mine = transaction
+          .updateTable('notes')
+          .where('user_id', '=', userId)
+          .where('deletion_id', '=', deletionId)
+          .where('deleted_at', '>', since)
         // A note whose pad is gone by now comes back without one.
         await mine.set({ pad_id: null }).where('pad_id', 'in', deadPads(transaction, userId)).execute()
         const first = await transaction
@@ -97,8 +101,11 @@ export function createDeletions(context: Pick<AppContext, 'db' | 'engine' | 'clo
           .where('deletion_id', '=', deletionId)
           .where('deleted_at', '>', since)
           .executeTakeFirst()
-        const { numUpdatedRows } = await mine.set((builder) => ({ deleted_at: null, deletion_id: null, version: builder('version', '+', 1) })).executeTakeFirstOrThrow()
-        if (pad === undefined && numUpdatedRows === 0n) throw new NotFoundError('There is nothing to bring back: it was undone already, or more than 30 days have passed.')
+        const { numUpdatedRows } = await mine
+          .set((builder) => ({ deleted_at: null, deletion_id: null, version: builder('version', '+', 1) }))
+          .executeTakeFirstOrThrow()
+        if (pad === undefined && numUpdatedRows === 0n)
+          throw new NotFoundError('There is nothing to bring back: it was undone already, or more than 30 days have passed.')
         const padId = pad?.id ?? first?.pad_id ?? null
         if (padId !== null) await recount(transaction, padId)
         await transaction
@@ -116,7 +123,11 @@ export function createDeletions(context: Pick<AppContext, 'db' | 'engine' | 'clo
       for (;;) {
         const notes = await idsBefore(db, 'notes', before)
         if (notes.length > 0) {
-          const { numDeletedRows } = await db.deleteFrom('notes').where('id', 'in', notes).where('deleted_at', '<=', before).executeTakeFirstOrThrow()
+          const { numDeletedRows } = await db
+            .deleteFrom('notes')
+            .where('id', 'in', notes)
+            .where('deleted_at', '<=', before)
+            .executeTakeFirstOrThrow()
           removed += Number(numDeletedRows)
         }
         if (notes.length < purgeBatch) break
@@ -167,7 +178,11 @@ async function recount(db: Kysely<Database>, padId: number): Promise<void> {
     .where('pad_id', '=', padId)
     .where('deleted_at', 'is', null)
     .executeTakeFirstOrThrow()
-  await db.updateTable('pads').set({ note_count: Number(count) }).where('id', '=', padId).execute()
+  await db
+    .updateTable('pads')
+    .set({ note_count: Number(count) })
+    .where('id', '=', padId)
+    .execute()
 }
 
 async function idsBefore(db: Kysely<Database>, table: 'notes' | 'pads', before: number): Promise<number[]> {

@@ -37,7 +37,12 @@ function listOfUser(db: Kysely<Database>, order: NoteOrder, perPage: number, fir
 function listOfPad(db: Kysely<Database>, order: NoteOrder, perPage: number, first: boolean): PadList {
   return prepare(db, (from, userId: number, padId: number, offset: number) => {
     // The owner is compared in a way that no index serves, so that the pad's index is the only choice.
-    const query = from.selectFrom('notes').select(columns).where('pad_id', '=', padId).where(sql<number>`user_id + 0`, '=', userId).where('deleted_at', 'is', null)
+    const query = from
+      .selectFrom('notes')
+      .select(columns)
+      .where('pad_id', '=', padId)
+      .where(sql<number>`user_id + 0`, '=', userId)
+      .where('deleted_at', 'is', null)
     const limited = ordered(query, order).limit(sql.lit(perPage))
     return first ? limited : limited.offset(offset)
   })
@@ -52,7 +57,10 @@ function kept<T>(map: Map<string, T>, key: string, make: () => T): T {
   return found
 }
 
-function ordered<Q extends { orderBy(column: 'name_key' | 'updated_at' | 'id', direction: 'asc' | 'desc'): Q }>(query: Q, order: NoteOrder): Q {
+function ordered<Q extends { orderBy(column: 'name_key' | 'updated_at' | 'id', direction: 'asc' | 'desc'): Q }>(
+  query: Q,
+  order: NoteOrder,
+): Q {
   const direction = order.startsWith('-') ? 'desc' : 'asc'
   return query.orderBy(order.endsWith('name') ? 'name_key' : 'updated_at', direction).orderBy('id', direction)
 }

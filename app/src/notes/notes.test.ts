@@ -36,7 +36,12 @@ describe('making a note', () => {
     expect(home.text).toContain('Note is successfully created')
     expect(home.body).toContain('<title>All notes (1)</title>')
     expect(home.text).toContain('Name No pad Today at')
-    const [row] = await app.context.db.selectFrom('notes').innerJoin('users', 'users.id', 'notes.user_id').select(['users.email', 'text', 'pad_id']).where('users.email', '=', 'nt1@example.com').execute()
+    const [row] = await app.context.db
+      .selectFrom('notes')
+      .innerJoin('users', 'users.id', 'notes.user_id')
+      .select(['users.email', 'text', 'pad_id'])
+      .where('users.email', '=', 'nt1@example.com')
+      .execute()
     expect(row).toEqual({ email: 'nt1@example.com', text: 'Text', pad_id: null })
   })
 
@@ -225,7 +230,9 @@ describe('changing a note', () => {
     const id = await user.createNote('Note', 'original')
     const { hidden } = await user.get(`/notes/${id}/edit/`)
 
-    const answers = await Promise.all(Array.from({ length: 10 }, async (_, n) => user.post(`/notes/${id}/edit/`, { ...hidden, name: 'Note', text: `save ${n}` })))
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, async (_, n) => user.post(`/notes/${id}/edit/`, { ...hidden, name: 'Note', text: `save ${n}` })),
+    )
 
     expect(answers.filter(({ status }) => status === 302)).toHaveLength(1)
     expect(answers.filter(({ status }) => status === 409)).toHaveLength(9)
@@ -236,7 +243,10 @@ describe('changing a note', () => {
     const user = await app.member()
     const id = await user.createNote('Note', 'original')
 
-    const page = await user.post(`/notes/${id}/preview/`, { name: 'Typed', text: '# Big\n\n**bold** <script>alert(1)</script> [x](javascript:alert(1))' })
+    const page = await user.post(`/notes/${id}/preview/`, {
+      name: 'Typed',
+      text: '# Big\n\n**bold** <script>alert(1)</script> [x](javascript:alert(1))',
+    })
 
     expect(page.status).toBe(200)
     expect(page.body).toContain('<h2>Big</h2>')
@@ -256,7 +266,9 @@ describe('the page of a note', () => {
 
     expect(page.status).toBe(200)
     expect(page.body).toContain('<title>Name</title>')
-    expect(page.body).toContain('one<br>two &lt;b&gt;<br>see <a href="https://example.org/a?b=1&amp;c=2" rel="noopener noreferrer nofollow ugc">https://example.org/a?b=1&amp;c=2</a>.')
+    expect(page.body).toContain(
+      'one<br>two &lt;b&gt;<br>see <a href="https://example.org/a?b=1&amp;c=2" rel="noopener noreferrer nofollow ugc">https://example.org/a?b=1&amp;c=2</a>.',
+    )
     expect(page.body).toMatch(/Last edited at <time datetime="[^"]+" data-form="full">\d\d \w{3}\. \d{4} \d\d:\d\d<\/time>/)
   })
 
@@ -266,7 +278,18 @@ describe('the page of a note', () => {
     const pad = await user.createPad(attack)
     const id = await user.createNote(attack, attack, pad)
 
-    for (const path of ['/', `/pads/${pad}/`, `/pads/${pad}/edit/`, `/pads/${pad}/delete/`, `/notes/${id}/`, `/notes/${id}/?format=markdown`, `/notes/${id}/edit/`, `/notes/${id}/delete/`, `/search/?q=${encodeURIComponent(attack)}`, '/notes/create/']) {
+    for (const path of [
+      '/',
+      `/pads/${pad}/`,
+      `/pads/${pad}/edit/`,
+      `/pads/${pad}/delete/`,
+      `/notes/${id}/`,
+      `/notes/${id}/?format=markdown`,
+      `/notes/${id}/edit/`,
+      `/notes/${id}/delete/`,
+      `/search/?q=${encodeURIComponent(attack)}`,
+      '/notes/create/',
+    ]) {
       const page = await user.get(path)
 
       expect(page.status).toBe(200)
@@ -388,7 +411,8 @@ describe('lists', () => {
     expect(names(third.body)).toEqual(['n41'])
     expect(first.body).toContain('<span aria-current="page">1</span>')
     expect(first.body).toContain('<a href="/?order=name&amp;page=3" aria-label="Page 3">3</a>')
-    for (const nonsense of ['0', '-1', 'abc', '1.5', '', '99999999999999999999']) expect(names((await someone.get(`/?order=name&page=${nonsense}`)).body)[0]).toBe('n01')
+    for (const nonsense of ['0', '-1', 'abc', '1.5', '', '99999999999999999999'])
+      expect(names((await someone.get(`/?order=name&page=${nonsense}`)).body)[0]).toBe('n01')
     expect(names((await someone.get('/?order=name&page=99')).body)).toEqual(['n41'])
     expect((await user.get('/')).body).not.toContain('class="pagination"')
   })
@@ -407,7 +431,8 @@ describe('lists', () => {
       expect((await browser.get(path)).status).toBe(200)
       return app.queryCount() - before
     }
-    const idIn = async (browser: Browser, what: string): Promise<string> => new RegExp(`/${what}/(\\d+)/`).exec((await browser.get('/')).body)?.[1] ?? ''
+    const idIn = async (browser: Browser, what: string): Promise<string> =>
+      new RegExp(`/${what}/(\\d+)/`).exec((await browser.get('/')).body)?.[1] ?? ''
 
     for (const browser of [few, many]) {
       expect(await count(browser, '/')).toBe(3)

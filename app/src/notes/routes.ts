@@ -24,7 +24,12 @@ export const noteRoutes: Routes = (app, { context, services, pages }) => {
       await pages.framed(exchange, async (pads) => {
         const list = await notes.list(member.userId, { order, page, perPage: pageSize })
         const total = member.noteCount
-        return { title: `All notes (${total})`, content: allNotes(list.length === 0, () => noteTable({ notes: list, pads, order, page, total, now: clock.now(), path: '/', ofPad: false, caption: 'All notes' })) }
+        return {
+          title: `All notes (${total})`,
+          content: allNotes(list.length === 0, () =>
+            noteTable({ notes: list, pads, order, page, total, now: clock.now(), path: '/', ofPad: false, caption: 'All notes' }),
+          ),
+        }
       })
     }),
   )
@@ -35,7 +40,13 @@ export const noteRoutes: Routes = (app, { context, services, pages }) => {
       const wanted = parseId(exchange.query.get('pad'))
       await pages.framed(exchange, (pads) => ({
         title: 'New note',
-        content: noteFormView({ action: '/notes/create/', name: '', text: '', padId: pads.some((pad) => pad.id === wanted) ? String(wanted) : '', pads }),
+        content: noteFormView({
+          action: '/notes/create/',
+          name: '',
+          text: '',
+          padId: pads.some((pad) => pad.id === wanted) ? String(wanted) : '',
+          pads,
+        }),
         currentPadId: wanted,
       }))
     }),
@@ -64,7 +75,10 @@ export const noteRoutes: Routes = (app, { context, services, pages }) => {
   app.post(
     '/notes/preview',
     pages.member(async (exchange) => {
-      await pages.framed(exchange, (pads) => ({ title: 'New note', content: noteFormView({ ...typed(exchange.form, pads), action: '/notes/create/', preview: true }) }))
+      await pages.framed(exchange, (pads) => ({
+        title: 'New note',
+        content: noteFormView({ ...typed(exchange.form, pads), action: '/notes/create/', preview: true }),
+      }))
     }),
   )
 
@@ -74,7 +88,12 @@ export const noteRoutes: Routes = (app, { context, services, pages }) => {
       const note = await notes.get(exchange.member.userId, idOf(exchange))
       await pages.framed(exchange, (pads) => ({
         title: note.name,
-        content: noteFormView({ ...typed(exchange.form, pads), action: `/notes/${note.id}/edit/`, version: parseId(exchange.form['version']) ?? note.version, preview: true }),
+        content: noteFormView({
+          ...typed(exchange.form, pads),
+          action: `/notes/${note.id}/edit/`,
+          version: parseId(exchange.form['version']) ?? note.version,
+          preview: true,
+        }),
       }))
     }),
   )
@@ -103,7 +122,14 @@ export const noteRoutes: Routes = (app, { context, services, pages }) => {
       await pages.framed(exchange, (pads) => ({
         title: note.name,
         currentPadId: note.padId ?? undefined,
-        content: noteFormView({ action: `/notes/${note.id}/edit/`, name: note.name, text: note.text, padId: note.padId === null ? '' : String(note.padId), version: note.version, pads }),
+        content: noteFormView({
+          action: `/notes/${note.id}/edit/`,
+          name: note.name,
+          text: note.text,
+          padId: note.padId === null ? '' : String(note.padId),
+          version: note.version,
+          pads,
+        }),
       }))
     }),
   )
@@ -118,18 +144,33 @@ export const noteRoutes: Routes = (app, { context, services, pages }) => {
         // First whether it is there: a stranger learns nothing from how a form fails.
         const stored = await notes.get(member.userId, id)
         const input = parseInput(noteForm, form)
-        await notes.change(member.userId, id, { name: input.name, text: input.text, padId: 'pad_id' in form ? input.pad_id : stored.padId }, input.version)
+        await notes.change(
+          member.userId,
+          id,
+          { name: input.name, text: input.text, padId: 'pad_id' in form ? input.pad_id : stored.padId },
+          input.version,
+        )
         pages.redirect(exchange, `/notes/${id}/`, 'note-updated')
       } catch (error) {
         if (error instanceof StaleVersionError) {
           const stored = await notes.get(member.userId, id)
-          await pages.framed(exchange, (pads) => ({ status: 409, title: stored.name, hasErrors: true, content: noteConflictView(stored, { ...typed(form, pads), action }) }))
+          await pages.framed(exchange, (pads) => ({
+            status: 409,
+            title: stored.name,
+            hasErrors: true,
+            content: noteConflictView(stored, { ...typed(form, pads), action }),
+          }))
         } else if (error instanceof InvalidInputError) {
           const stored = await notes.get(member.userId, id)
           await pages.framed(exchange, (pads) => ({
             title: stored.name,
             hasErrors: true,
-            content: noteFormView({ ...typed(form, pads), action, version: parseId(form['version']) ?? stored.version, errors: error.fields }),
+            content: noteFormView({
+              ...typed(form, pads),
+              action,
+              version: parseId(form['version']) ?? stored.version,
+              errors: error.fields,
+            }),
           }))
         } else {
           throw error
@@ -164,7 +205,8 @@ function idOf({ request }: MemberExchange): number {
 }
 
 function allNotes(empty: boolean, table: () => Html): Html {
-  return html`${empty ? html`<p class="empty">Create your first note.</p>` : table()}<div class="actions"><a class="button" href="/notes/create/">New note</a></div>`
+  return html`${empty ? html`<p class="empty">Create your first note.</p>` : table()}
+    <div class="actions"><a class="button" href="/notes/create/">New note</a></div>`
 }
 
 /** What was typed, to be shown again as it was. */

@@ -73,14 +73,28 @@ const viewColumns = ['id', 'name', 'text', 'pad_id as padId', 'version', 'create
 export function createNotes(context: Pick<AppContext, 'db' | 'engine' | 'clock'>): Notes {
   const { db, engine, clock } = context
   const lists = prepareLists(db)
-  const locked = async (transaction: Transaction<Database>, userId: number, id: number, expected: number | undefined): Promise<NoteView> => {
-    const query = transaction.selectFrom('notes').select(viewColumns).where('id', '=', id).where('user_id', '=', userId).where('deleted_at', 'is', null)
+  const locked = async (
+    transaction: Transaction<Database>,
+    userId: number,
+    id: number,
+    expected: number | undefined,
+  ): Promise<NoteView> => {
+    const query = transaction
+      .selectFrom('notes')
+      .select(viewColumns)
+      .where('id', '=', id)
+      .where('user_id', '=', userId)
+      .where('deleted_at', 'is', null)
     const note = await (engine === 'sqlite' ? query : query.forUpdate()).executeTakeFirst()
     if (note === undefined) throw new NotFoundError(noSuchNote)
     if (expected !== undefined && expected !== note.version) throw new StaleVersionError('The note was changed meanwhile.', note.version)
     return note
   }
-  const index = async (transaction: Transaction<Database>, id: number, note: { readonly name: string; readonly text: string }): Promise<void> => {
+  const index = async (
+    transaction: Transaction<Database>,
+    id: number,
+    note: { readonly name: string; readonly text: string },
+  ): Promise<void> => {
     await putSearchWords(transaction, engine, [{ noteId: id, words: searchWords(note.name, note.text) }])
   }
 
@@ -88,7 +102,13 @@ export function createNotes(context: Pick<AppContext, 'db' | 'engine' | 'clock'>
     list: async (userId, options) => lists(userId, options),
 
     async get(userId, id) {
-      const note = await db.selectFrom('notes').select(viewColumns).where('id', '=', id).where('user_id', '=', userId).where('deleted_at', 'is', null).executeTakeFirst()
+      const note = await db
+        .selectFrom('notes')
+        .select(viewColumns)
+        .where('id', '=', id)
+        .where('user_id', '=', userId)
+        .where('deleted_at', 'is', null)
+        .executeTakeFirst()
       if (note === undefined) throw new NotFoundError(noSuchNote)
       return note
     },

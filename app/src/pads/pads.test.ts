@@ -29,7 +29,12 @@ describe('making a pad', () => {
     expect([answer.status, answer.location]).toEqual([302, '/'])
     expect(home.text).toContain('Pad is successfully created')
     expect(home.body).toMatch(/<a href="\/pads\/\d+\/">My pad<\/a>/)
-    const owner = await app.context.db.selectFrom('users').innerJoin('pads', 'pads.user_id', 'users.id').select('users.email').where('pads.name', '=', 'My pad').execute()
+    const owner = await app.context.db
+      .selectFrom('users')
+      .innerJoin('pads', 'pads.user_id', 'users.id')
+      .select('users.email')
+      .where('pads.name', '=', 'My pad')
+      .execute()
     expect(owner).toEqual([{ email: 'pd1@example.com' }])
   })
 
@@ -166,11 +171,14 @@ describe('the page of a pad', () => {
     expect((await (await app.member()).get('/')).text).toContain('No pads')
   })
 
-  test.each(['abc', '0', '-1', '1.5', '1e3', '99999999999999999999', '%F0', '1%00', ' 1', 'create%2F'])('the id %j is not there', async (id) => {
-    const user = await app.member()
+  test.each(['abc', '0', '-1', '1.5', '1e3', '99999999999999999999', '%F0', '1%00', ' 1', 'create%2F'])(
+    'the id %j is not there',
+    async (id) => {
+      const user = await app.member()
 
-    expect([400, 404]).toContain((await user.get(`/pads/${id}/`)).status)
-  })
+      expect([400, 404]).toContain((await user.get(`/pads/${id}/`)).status)
+    },
+  )
 })
 
 describe('deleting a pad', () => {
@@ -231,7 +239,10 @@ describe('deleting a pad', () => {
     expect(await deletions.purge()).toBe(0)
     other.advance(86_400_000)
     expect(await deletions.purge()).toBe(2)
-    await user.post('/signin/', { email: (await other.context.db.selectFrom('users').select('email').executeTakeFirstOrThrow()).email, password: 'correct horse' })
+    await user.post('/signin/', {
+      email: (await other.context.db.selectFrom('users').select('email').executeTakeFirstOrThrow()).email,
+      password: 'correct horse',
+    })
 
     expect((await user.post(undo)).status).toBe(404)
     expect((await user.get('/deletions/')).text).toContain('Nothing was deleted in the last 30 days.')

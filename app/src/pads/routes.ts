@@ -14,7 +14,9 @@ export const padRoutes: Routes = (app, { context, services, pages }) => {
 
   app.get(
     '/pads/create',
-    pages.member(async (exchange) => pages.framed(exchange, { title: 'New pad', content: padFormView({ action: '/pads/create/', name: '' }) })),
+    pages.member(async (exchange) =>
+      pages.framed(exchange, { title: 'New pad', content: padFormView({ action: '/pads/create/', name: '' }) }),
+    ),
   )
 
   app.post(
@@ -26,7 +28,11 @@ export const padRoutes: Routes = (app, { context, services, pages }) => {
         pages.redirect(exchange, '/', 'pad-created')
       } catch (error) {
         if (!(error instanceof InvalidInputError)) throw error
-        await pages.framed(exchange, { title: 'New pad', hasErrors: true, content: padFormView({ action: '/pads/create/', name: form['name'] ?? '', errors: error.fields }) })
+        await pages.framed(exchange, {
+          title: 'New pad',
+          hasErrors: true,
+          content: padFormView({ action: '/pads/create/', name: form['name'] ?? '', errors: error.fields }),
+        })
       }
     }),
   )
@@ -46,7 +52,17 @@ export const padRoutes: Routes = (app, { context, services, pages }) => {
         const table =
           list.length === 0
             ? null
-            : noteTable({ notes: list, pads: all, order, page, total, now: context.clock.now(), path: `/pads/${id}/`, ofPad: true, caption: `Notes of ${pad.name}` })
+            : noteTable({
+                notes: list,
+                pads: all,
+                order,
+                page,
+                total,
+                now: context.clock.now(),
+                path: `/pads/${id}/`,
+                ofPad: true,
+                caption: `Notes of ${pad.name}`,
+              })
         return { title: `${pad.name} (${total})`, content: padPageView(pad, table), currentPadId: id }
       })
     }),
@@ -81,7 +97,12 @@ export const padRoutes: Routes = (app, { context, services, pages }) => {
           await pages.framed(exchange, { status: 409, title: now.name, hasErrors: true, content: padConflictView(now, again) })
         } else if (error instanceof InvalidInputError) {
           const version = parseId(form['version']) ?? stored.version
-          await pages.framed(exchange, { title: stored.name, hasErrors: true, currentPadId: id, content: padFormView({ ...again, version, errors: error.fields }, `/pads/${id}/delete/`) })
+          await pages.framed(exchange, {
+            title: stored.name,
+            hasErrors: true,
+            currentPadId: id,
+            content: padFormView({ ...again, version, errors: error.fields }, `/pads/${id}/delete/`),
+          })
         } else {
           throw error
         }

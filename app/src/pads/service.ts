@@ -33,7 +33,10 @@ export interface Pads {
   /** All pads in the order in which they were made; one query. */
   list(userId: number): Promise<PadSummary[]>
   /** One page of pads with all their fields, and how many there are. */
-  page(userId: number, options: { readonly page: number; readonly perPage: number }): Promise<{ readonly items: PadView[]; readonly total: number }>
+  page(
+    userId: number,
+    options: { readonly page: number; readonly perPage: number },
+  ): Promise<{ readonly items: PadView[]; readonly total: number }>
   /** @throws NotFoundError */
   get(userId: number, id: number): Promise<PadView>
   create(userId: number, input: { readonly name: string }): Promise<PadView>
@@ -52,10 +55,21 @@ const viewColumns = ['id', 'name', 'note_count as noteCount', 'version', 'create
 export function createPads(context: Pick<AppContext, 'db' | 'engine' | 'clock'>): Pads {
   const { db, engine, clock } = context
   const all = prepare(db, (from, userId: number) =>
-    from.selectFrom('pads').select(['id', 'name', 'note_count as noteCount']).where('user_id', '=', userId).where('deleted_at', 'is', null).orderBy('id'),
+    from
+      .selectFrom('pads')
+      .select(['id', 'name', 'note_count as noteCount'])
+      .where('user_id', '=', userId)
+      .where('deleted_at', 'is', null)
+      .orderBy('id'),
   )
   const find = async (on: Kysely<Database>, userId: number, id: number): Promise<PadView | undefined> =>
-    on.selectFrom('pads').select(viewColumns).where('id', '=', id).where('user_id', '=', userId).where('deleted_at', 'is', null).executeTakeFirst()
+    on
+      .selectFrom('pads')
+      .select(viewColumns)
+      .where('id', '=', id)
+      .where('user_id', '=', userId)
+      .where('deleted_at', 'is', null)
+      .executeTakeFirst()
   const get = async (on: Kysely<Database>, userId: number, id: number): Promise<PadView> => {
     const pad = await find(on, userId, id)
     if (pad === undefined) throw new NotFoundError(noSuchPad)
@@ -84,7 +98,13 @@ export function createPads(context: Pick<AppContext, 'db' | 'engine' | 'clock'>)
 
     async create(userId, { name }) {
       const now = clock.now()
-      const id = await insertWithId(db, engine, 'pads', { user_id: userId, name, name_key: nameKey(name), created_at: now, updated_at: now })
+      const id = await insertWithId(db, engine, 'pads', {
+        user_id: userId,
+        name,
+        name_key: nameKey(name),
+        created_at: now,
+        updated_at: now,
+      })
       return { id, name, noteCount: 0, version: 1, createdAt: now, updatedAt: now }
     },
 
@@ -113,13 +133,19 @@ export function createPads(context: Pick<AppContext, 'db' | 'engine' | 'clock'>)
           .set({ deleted_at: now, deletion_id: deletionId, version: pad.version + 1, note_count: 0 })
           .where('id', '=', id)
           .execute()
-        const inside = transaction.updateTable('notes').where('pad_id', '=', id).where('user_id', '=', userId).where('deleted_at', 'is', null)
+        const inside = transaction
+          .updateTable('notes')
+          .where('pad_id', '=', id)
+          .where('user_id', '=', userId)
+          .where('deleted_at', 'is', null)
         if (notes === 'keep') {
           // The deletion's id stays on the notes, so that taking it back puts them into the pad again.
           await inside.set((builder) => ({ pad_id: null, deletion_id: deletionId, version: builder('version', '+', 1) })).execute()
           return { deletionId, notesDeleted: 0 }
         }
-        const { numUpdatedRows } = await inside.set((builder) => ({ deleted_at: now, deletion_id: deletionId, version: builder('version', '+', 1) })).executeTakeFirstOrThrow()
+        const { numUpdatedRows } = await inside
+          .set((builder) => ({ deleted_at: now, deletion_id: deletionId, version: builder('version', '+', 1) }))
+          .executeTakeFirstOrThrow()
         const notesDeleted = Number(numUpdatedRows)
         await transaction
           .updateTable('users')
@@ -134,7 +160,12 @@ export function createPads(context: Pick<AppContext, 'db' | 'engine' | 'clock'>)
 
 /** Reads a pad and keeps others from changing it until the transaction ends. */
 async function lock(transaction: Kysely<Database>, engine: AppContext['engine'], userId: number, id: number): Promise<PadView> {
-  const query = transaction.selectFrom('pads').select(viewColumns).where('id', '=', id).where('user_id', '=', userId).where('deleted_at', 'is', null)
+  const query = transaction
+    .selectFrom('pads')
+    .select(viewColumns)
+    .where('id', '=', id)
+    .where('user_id', '=', userId)
+    .where('deleted_at', 'is', null)
   const pad = await (engine === 'sqlite' ? query : query.forUpdate()).executeTakeFirst()
   if (pad === undefined) throw new NotFoundError(noSuchPad)
   return pad

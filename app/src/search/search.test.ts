@@ -17,7 +17,9 @@ afterAll(async () => {
 })
 
 function found(body: string): string[] {
-  return [...body.matchAll(/<li><a href="\/notes\/\d+\/">(.*?)<\/a>/g)].map(([, name = '']) => name.replaceAll(/<\/?mark>/g, '').replaceAll('&#39;', "'"))
+  return [...body.matchAll(/<li><a href="\/notes\/\d+\/">(.*?)<\/a>/g)].map(([, name = '']) =>
+    name.replaceAll(/<\/?mark>/g, '').replaceAll('&#39;', "'"),
+  )
 }
 
 describe('search', () => {
@@ -54,7 +56,29 @@ describe('search', () => {
     expect(second.body).toContain('<a href="/search/?q=needle&amp;page=1" aria-label="Page 1">1</a>')
   })
 
-  test.each(['"', '*', '%', '_', "'", '\\', '[', ']', '^', '(a', 'a OR b', 'NEAR(a b)', '-x', ':*', '<->', '&', '!', 'a'.repeat(5000), '🦄', '\u0301', 'rowid:1'])('the question %j is no syntax', async (question) => {
+  test.each([
+    '"',
+    '*',
+    '%',
+    '_',
+    "'",
+    '\\',
+    '[',
+    ']',
+    '^',
+    '(a',
+    'a OR b',
+    'NEAR(a b)',
+    '-x',
+    ':*',
+    '<->',
+    '&',
+    '!',
+    'a'.repeat(5000),
+    '🦄',
+    '\u0301',
+    'rowid:1',
+  ])('the question %j is no syntax', async (question) => {
     expect((await user.get(`/search/?q=${encodeURIComponent(question)}`)).status).toBe(200)
   })
 })

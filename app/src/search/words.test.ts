@@ -79,7 +79,9 @@ describe('snippet', () => {
       fc.property(fc.string({ unit: 'grapheme', maxLength: 60 }), fc.string({ unit: 'grapheme', maxLength: 4 }), (text, question) => {
         const out = snippet(text, question, 10_000).value.replaceAll(/<\/?mark>/g, '')
 
-        expect(out.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&amp;', '&')).toBe(text)
+        expect(
+          out.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&amp;', '&'),
+        ).toBe(text)
       }),
     )
   })

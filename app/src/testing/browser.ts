@@ -25,8 +25,15 @@ export class Browser {
     return this.send('GET', path, undefined, headers)
   }
 
-  async post(path: string, fields: Readonly<Record<string, string>> = {}, headers: Readonly<Record<string, string>> = {}): Promise<BrowsedPage> {
-    return this.send('POST', path, new URLSearchParams(fields).toString(), { 'content-type': 'application/x-www-form-urlencoded', ...headers })
+  async post(
+    path: string,
+    fields: Readonly<Record<string, string>> = {},
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<BrowsedPage> {
+    return this.send('POST', path, new URLSearchParams(fields).toString(), {
+      'content-type': 'application/x-www-form-urlencoded',
+      ...headers,
+    })
   }
 
   /** Posts, and gets the page that the answer leads to. */
@@ -35,7 +42,12 @@ export class Browser {
     return answer.location === null ? answer : this.get(answer.location)
   }
 
-  async send(method: string, path: string, body: string | Uint8Array<ArrayBuffer> | undefined, headers: Readonly<Record<string, string>>): Promise<BrowsedPage> {
+  async send(
+    method: string,
+    path: string,
+    body: string | Uint8Array<ArrayBuffer> | undefined,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<BrowsedPage> {
     const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
     const response = await fetch(`${this.#baseUrl}${path}`, {
       method,
@@ -51,8 +63,15 @@ export class Browser {
       body: text,
       text: textOf(text),
       location: response.headers.get('location'),
-      errors: [...text.matchAll(/<ul class="errorlist"[^>]*>(.*?)<\/ul>/gs)].flatMap((list) => [...(list[1] ?? '').matchAll(/<li>(.*?)<\/li>/gs)].map((item) => textOf(item[1] ?? ''))),
-      hidden: Object.fromEntries([...text.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)">/g)].map(([, name = '', value = '']) => [name, textOf(value)])),
+      errors: [...text.matchAll(/<ul class="errorlist"[^>]*>(.*?)<\/ul>/gs)].flatMap((list) =>
+        [...(list[1] ?? '').matchAll(/<li>(.*?)<\/li>/gs)].map((item) => textOf(item[1] ?? '')),
+      ),
+      hidden: Object.fromEntries(
+        [...text.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)">/g)].map(([, name = '', value = '']) => [
+          name,
+          textOf(value),
+        ]),
+      ),
     }
   }
 

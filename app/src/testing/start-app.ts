@@ -137,5 +137,11 @@ async function newDatabase(url: string): Promise<NewDatabase> {
 }
 
 function configFor(databaseUrl: string): Config {
-  return loadConfig({ DATABASE_URL: databaseUrl, DATABASE_TLS: 'Disable', SECRET_KEY: 'a secret of at least thirty-two bytes', THROTTLE_PER_ADDRESS: '0', THROTTLE_PER_ACCOUNT: '0' })
+  return loadConfig({
+    DATABASE_URL: databaseUrl,
+    DATABASE_TLS: 'Disable',
+    SECRET_KEY: 'a secret of at least thirty-two bytes',
+    THROTTLE_PER_ADDRESS: '0',
+    THROTTLE_PER_ACCOUNT: '0',
+  })
 }

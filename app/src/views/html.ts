@@ -157,7 +157,8 @@ function readSlots(template: TemplateStringsArray): readonly Slot[] {
     for (let index = 0; index < constant.length; index += 1) {
       const char = constant[index]
       if (state === 'text') {
-        if (/^<(?:!--|script|style)/i.test(constant.slice(index, index + 7))) throw new TypeError('no slot may follow a comment, script or style in a template')
+        if (/^<(?:!--|script|style)/i.test(constant.slice(index, index + 7)))
+          throw new TypeError('no slot may follow a comment, script or style in a template')
         if (char === '<') state = 'tag'
       } else if (state === 'tag') {
         if (char === '>') state = 'text'

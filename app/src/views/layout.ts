@@ -50,7 +50,8 @@ const afterTitle = `
 <header>
 `
 const anonymousLinks = '<nav class="account" aria-label="Account"><a href="/signup/">Sign up</a> <a href="/signin/">Sign in</a></nav>\n'
-const memberLinks = ': </span><a href="/settings/">Account settings</a> <form method="post" action="/signout/"><button class="link" type="submit">Sign out</button></form></nav>\n'
+const memberLinks =
+  ': </span><a href="/settings/">Account settings</a> <form method="post" action="/signout/"><button class="link" type="submit">Sign out</button></form></nav>\n'
 const closing = `
 </div>
 <footer>Notejam application</footer>
@@ -64,7 +65,10 @@ const newPad = '<hr><a href="/pads/create/">New pad</a></div></nav>\n'
 export function layout(page: Page): string {
   const title = escapeHtml(page.title)
   let out = `${opening}<title>${page.hasErrors === true ? 'Error: ' : ''}${title}</title>${afterTitle}`
-  out += page.email === undefined ? anonymousLinks : `<nav class="account" aria-label="Account"><span class="who">${escapeHtml(page.email)}${memberLinks}`
+  out +=
+    page.email === undefined
+      ? anonymousLinks
+      : `<nav class="account" aria-label="Account"><span class="who">${escapeHtml(page.email)}${memberLinks}`
   out += `<h1><a class="logo" href="/"><strong>note</strong>jam:</a> <span>${title}</span></h1>\n</header>\n`
   if (page.pads === undefined) {
     return `${out}<div><main id="content">\n${renderAlert(page.alert)}${page.content.value}\n</main>${closing}`
@@ -88,13 +92,19 @@ const emptySearch =
 
 function renderSearch(query: string | undefined): string {
   if (query === undefined) return emptySearch
-  return html`<form class="search" role="search" action="/search/" method="get"><input type="search" name="q" aria-label="Search notes" placeholder="Search" maxlength="200" value="${query}"><button type="submit">Search</button></form>
-`.value
+  return html`<form class="search" role="search" action="/search/" method="get">
+    <input type="search" name="q" aria-label="Search notes" placeholder="Search" maxlength="200" value="${query}" /><button type="submit">
+      Search
+    </button>
+  </form> `.value
 }
 
 function renderAlert(alert: Alert | undefined): string {
   if (alert === undefined) return ''
-  const undo = alert.undo === undefined ? trusted('') : html`<form method="post" action="${alert.undo}"><button class="link" type="submit">Undo</button></form>`
-  return html`<div class="alert alert-${alert.kind}" role="${alert.kind === 'error' ? 'alert' : 'status'}">${alert.text}${undo}</div>
-`.value
+  const undo =
+    alert.undo === undefined
+      ? trusted('')
+      : html`<form method="post" action="${alert.undo}"><button class="link" type="submit">Undo</button></form>`
+  return html`<div class="alert alert-${alert.kind}" role="${alert.kind === 'error' ? 'alert' : 'status'}">${alert.text}${undo}</div> `
+    .value
 }
