@@ -8,7 +8,7 @@ interface BrowserStory {
 }
 
 /** Signs in with a real browser, writes a note, and returns the names in the list of all notes. The file `picture` keeps what is then seen. */
-export async function writeNoteInBrowser(url: string, story: BrowserStory, picture?: string): Promise<readonly string[]> {
+export async function writeNoteInBrowser(url: string, story: BrowserStory, picture: string): Promise<readonly string[]> {
   const browser = await launchChromium()
   try {
     const page = await browser.newPage({ viewport: { width: 1000, height: 620 } })
