@@ -21,6 +21,7 @@ function program(finish: (code: ExitCode) => void): Command {
   claimed(root.command('migrate').description('bring the database schema forward'))
     .addOption(new Option('--phase <phase>', 'steps to take').choices(['expand', 'contract']).default('expand'))
     .option('--dry-run', 'say what would be done, and change nothing', false)
+    .option('--offline', 'nothing serves from this database now: contract steps on the way may be taken', false)
     .option('--wait <seconds>', 'how long to wait for the lock of the database', seconds, 10)
     .option('--adopt <uid>', 'take over the database of this gone instance (none: one without a mark)')
     .action(async (flags) => {

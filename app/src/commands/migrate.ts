@@ -11,6 +11,7 @@ import { runDatabaseJob } from './job.ts'
 export interface MigrateFlags extends ClaimFlags {
   readonly phase: Phase
   readonly dryRun: boolean
+  readonly offline: boolean
   /** Seconds to wait for the database lock. */
   readonly wait: number
 }
@@ -25,11 +26,11 @@ export function migrateCommand(flags: MigrateFlags): Promise<ExitCode> {
       const started = clock.now()
       const { engine } = database
       const claim = claimFrom(flags, process.env)
-      const { phase, dryRun } = flags
+      const { phase, dryRun, offline } = flags
       const onMigration = (migration: string) => {
         log.info({ migration }, 'migrating')
       }
-      const result = await migrate({ db, engine, clock, migrations, phase, dryRun, claim, lockedForMs, onMigration })
+      const result = await migrate({ db, engine, clock, migrations, phase, dryRun, offline, claim, lockedForMs, onMigration })
       const ledger = await readLedger(db, engine)
       const done = ledger.applied.filter((row) => row.applied_at > 0)
       return {

@@ -41,6 +41,8 @@ export interface MigrateOptions {
   readonly phase: Phase
   /** Say what would be done, and change nothing. */
   readonly dryRun: boolean
+  /** No code serves from this database now. */
+  readonly offline?: boolean
   /** Whose database this must be; recorded at the first contact with an empty one. */
   readonly claim: IdentityClaim | undefined
   /** Milliseconds for which steps that find a table locked are tried again. */
@@ -72,7 +74,7 @@ export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
   if (options.claim !== undefined) {
     assertClaim(ledger, options.claim)
   }
-  const plan = planMigration({ engine, known: migrations, ledger, phase })
+  const plan = planMigration({ engine, known: migrations, ledger, phase, offline: options.offline ?? false })
   switch (plan.kind) {
     case 'Drifted': {
       throw new AppError(
@@ -91,7 +93,7 @@ export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
     }
     case 'ContractFirst': {
       throw new AppError(
-        `the contract step ${migrationName(plan.contract)} of an earlier release is missing; run migrate --phase contract first`,
+        `the contract step ${migrationName(plan.contract)} of an earlier release is missing; run migrate --phase contract first, or take the release in between, or give --offline while nothing serves`,
         {
           code: 'ContractFirst',
         },

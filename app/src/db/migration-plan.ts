@@ -21,16 +21,18 @@ export interface PlanInput {
   readonly known: readonly Migration[]
   readonly ledger: Pick<Ledger, 'applied' | 'oldestCodeServed'>
   readonly phase: Phase
+  /** No code serves from this database now (it was just restored, or everything is at zero): contract steps on the way may be taken. */
+  readonly offline?: boolean
 }
 
 /**
  * Decides what `migrate` does; pure.
  *
  * Expand takes every missing expand step. Contract takes missing contract steps up to the first missing expand step: what stands behind that
- * belongs to the release that is about to come, whose code does not run yet. An empty database takes the steps in order, whatever their
- * phase, up to the last expand: no code runs on it.
+ * belongs to the release that is about to come, whose code does not run yet. An empty database, and any when no code serves from it, takes the
+ * steps in order, whatever their phase, up to the last expand.
  */
-export function planMigration({ engine, known, ledger, phase }: PlanInput): MigrationPlan {
+export function planMigration({ engine, known, ledger, phase, offline = false }: PlanInput): MigrationPlan {
   const codeLevel = known.length
   const { applied, oldestCodeServed } = ledger
   const details = drift({ engine, known, ledger, phase })
@@ -46,8 +48,9 @@ export function planMigration({ engine, known, ledger, phase }: PlanInput): Migr
   }
   const done = new Set(applied.filter((row) => row.applied_at > 0).map(({ number }) => number))
   const missing = known.filter(({ number }) => !done.has(number))
-  const chosen = phase === 'expand' ? expandSteps(missing, done.size === 0) : contractSteps(missing)
-  if (phase === 'expand' && done.size > 0) {
+  const inOrder = offline || done.size === 0
+  const chosen = phase === 'expand' ? expandSteps(missing, inOrder) : contractSteps(missing)
+  if (phase === 'expand' && !inOrder) {
     const last = chosen.at(-1)
     const contract = missing.find((migration) => migration.phase === 'contract' && last !== undefined && migration.number < last.number)
     if (contract !== undefined) {
@@ -57,12 +60,12 @@ export function planMigration({ engine, known, ledger, phase }: PlanInput): Migr
   return chosen.length === 0 ? { kind: 'NothingToDo' } : { kind: 'Apply', migrations: chosen }
 }
 
-function expandSteps(missing: readonly Migration[], empty: boolean): readonly Migration[] {
+function expandSteps(missing: readonly Migration[], inOrder: boolean): readonly Migration[] {
   const lastExpand = missing.findLast(({ phase }) => phase === 'expand')
   if (lastExpand === undefined) {
     return []
   }
-  return missing.filter(({ number, phase }) => phase === 'expand' || (empty && number < lastExpand.number))
+  return missing.filter(({ number, phase }) => phase === 'expand' || (inOrder && number < lastExpand.number))
 }
 
 function contractSteps(missing: readonly Migration[]): readonly Migration[] {

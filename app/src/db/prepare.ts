@@ -43,7 +43,7 @@ function compile<A extends readonly unknown[], R>(
   db: Kysely<Database>,
   build: (db: Kysely<Database>, ...args: A) => { compile(): CompiledQuery<R> },
 ): CompiledQuery<R> {
-  const stand = Array.from({ length: build.length - 1 }, (_, index) => new Placeholder(index))
+  const placeholders = Array.from({ length: build.length - 1 }, (_, index) => new Placeholder(index))
   // Values are opaque to the compiler, so a stand-in passes for one of any type.
-  return build(db, ...(stand as unknown as A)).compile()
+  return build(db, ...(placeholders as unknown as A)).compile()
 }

@@ -33,5 +33,5 @@ export async function insertWithId<T extends 'users' | 'sessions' | 'pads' | 'no
     return Number(insertId)
   }
   const { id } = await (insert as unknown as ReturnType<typeof db.insertInto<'users'>>).returning('id').executeTakeFirstOrThrow()
-  return Number(id)
+  return id
 }
