@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import { ClusterError } from '../cluster/errors.ts'
 import { freePorts } from '../cluster/free-ports.ts'
 import { waitFor } from '../cluster/wait-for.ts'
 
@@ -31,8 +32,12 @@ export interface AppProcessOptions {
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** What the image sets for memory's sake (app.md, section 4). */
-export const imageEnvironment = { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '1048576' } as const
+/** What `Dockerfile.app` sets for memory's sake. */
+export const imageEnvironment = {
+  MALLOC_ARENA_MAX: '1',
+  MALLOC_MMAP_THRESHOLD_: '1048576',
+  NODE_OPTIONS: '--max-semi-space-size=4 --max-old-space-size-percentage=50',
+} as const
 
 const maxLines = 5000
 /** Of tests only. */
@@ -83,7 +88,7 @@ export async function startApp(options: AppProcessOptions): Promise<AppProcess> 
   try {
     await waitFor(
       async () => {
-        if (child.exitCode !== null) throw new Error(`serve ended with ${child.exitCode}`)
+        if (child.exitCode !== null) throw new ClusterError('ComponentFailed', `serve ended with ${child.exitCode}`)
         const answer = await fetch(`${url}/signin/`)
         await answer.text()
         return answer.ok

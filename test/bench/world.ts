@@ -1,4 +1,4 @@
-import { Kysely, type CompiledQuery } from 'kysely'
+import type { CompiledQuery, Kysely } from 'kysely'
 import { createSessions } from '../../app/src/accounts/sessions.ts'
 import { systemClock } from '../../app/src/clock.ts'
 import { loadConfig } from '../../app/src/config.ts'
