@@ -39,7 +39,8 @@ export interface FaultFigures {
 }
 
 /** A short backoff and silence limit: the numbers of production are proven in virtual time, here are many rounds wanted. */
-const quick = { backoff: { initialMs: 10, maxMs: 200, factor: 2, jitter: 1, resetAfterMs: 2000 }, silenceMs: 700 }
+const quickMs = 700
+const quick = { backoff: { initialMs: 10, maxMs: 200, factor: 2, jitter: 1, resetAfterMs: 2000 }, silenceMs: quickMs }
 
 type Action = { readonly name: string; readonly do: (proxy: FaultProxy, random: () => number) => Promise<void> | void }
 
@@ -48,7 +49,11 @@ const isWatch = ({ isWatch: watch }: { readonly isWatch: boolean }) => watch
 function inject(fault: Fault, when?: typeof isWatch): Action {
   return {
     name: JSON.stringify(fault),
-    do: (proxy, random) => void proxy.inject({ fault, times: 1 + Math.floor(random() * 4), ...(when && { when }) }),
+    do: async (proxy, random) => {
+      proxy.inject({ fault, times: 1 + Math.floor(random() * 6), ...(when && { when }) })
+      // A rule meets new requests only, and a watch that is well makes none.
+      if (random() < 0.8) await proxy.strike(random() < 0.5 ? 'cut' : 'expired')
+    },
   }
 }
 
@@ -63,6 +68,7 @@ const actions: readonly Action[] = [
   strike('end'),
   strike('expired'),
   strike('serverError'),
+  strike('mute'),
   { name: 'cut all', do: (proxy) => proxy.cutAll() },
   { name: 'new certificate', do: (proxy) => proxy.newCertificate() },
   {
@@ -111,8 +117,8 @@ export async function runFaultSequences(options: FaultSequencesOptions): Promise
     (resource) =>
       new CollectionReflector<DynamicObject>({
         client: {
-          pages: watched.client.pages.bind(watched.client),
-          watch: (what, how) => watched.client.watch(what, { ...how, headersTimeoutMs: 700 }),
+          pages: (what, how) => watched.client.pages(what, { ...how, deadlineMs: quickMs }),
+          watch: (what, how) => watched.client.watch(what, { ...how, headersTimeoutMs: quickMs }),
         },
         resource,
         namespace,

@@ -43,8 +43,8 @@ export interface FaultRule {
   readonly times?: number
 }
 
-/** What can be done to a watch that is open. */
-export type Strike = 'cut' | 'halfLine' | 'end' | 'expired' | 'serverError'
+/** What can be done to a watch that is open. `mute`: it stays open and never says anything again. */
+export type Strike = 'cut' | 'halfLine' | 'end' | 'expired' | 'serverError' | 'mute'
 
 /** A `metav1.Status` of a failure. */
 export function failureStatus(status: number, reason: string, retryAfterSeconds?: number): string {

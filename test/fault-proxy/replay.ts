@@ -2,7 +2,7 @@ import type { CollectionReflector } from '../../operator/src/kube/collection-ref
 import { keyOf, keyToString, type DynamicObject } from '../../operator/src/kube/object.ts'
 
 /**
- * Follows a store by its events alone, as a controller does, and checks that each fits: nothing is added twice, updated or deleted when it is not
+ * Follows a store by its events alone, as a controller does, and checks that each fits: nothing is told twice, updated or deleted when it is not
  * there, and `old` is what was told last. In the end its content must be the store's.
  */
 export class Replay {
@@ -18,6 +18,9 @@ export class Replay {
       if ((event.type === 'added') === (known !== undefined))
         this.problems.push(`${event.type} ${key}, which is ${known === undefined ? 'not ' : ''}there`)
       if (event.type === 'updated' && event.old !== known) this.problems.push(`updated ${key} from a state that was not told`)
+      if (event.type === 'updated' && event.old.metadata.resourceVersion === event.object.metadata.resourceVersion) {
+        this.problems.push(`updated ${key} was told twice`)
+      }
       if (event.type === 'deleted') this.objects.delete(key)
       else this.objects.set(key, event.object)
     })

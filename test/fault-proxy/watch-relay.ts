@@ -25,7 +25,7 @@ export class WatchRelay {
     this.#options = options
   }
 
-  /** Passes on until the upstream ends or the watch was struck down. */
+  /** Passes on until the upstream ends or the watch was struck. */
   async run(upstream: AsyncIterable<Uint8Array>): Promise<void> {
     const { sink, faults } = this.#options
     let rest = Buffer.alloc(0)
@@ -50,6 +50,8 @@ export class WatchRelay {
     if (this.#over) return
     this.#over = true
     switch (strike) {
+      case 'mute':
+        return
       case 'cut':
         sink.cut()
         return
