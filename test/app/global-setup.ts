@@ -43,11 +43,14 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
       postgres: await ensureImage('postgres', { progress, docker }),
       mariadb: await ensureImage('mariadb', { progress, docker }),
     }
-    const servers = await progress.step('database servers: start', () =>
-      Promise.all([startPostgres(images.postgres), startMariadb(images.mariadb)]),
+    const keep = async (starting: Promise<StartedTestContainer>) => {
+      const container = await starting
+      started.push(container)
+      return container
+    }
+    const [first, second] = await progress.step('database servers: start', () =>
+      Promise.all([keep(startPostgres(images.postgres)), keep(startMariadb(images.mariadb))]),
     )
-    started.push(...servers)
-    const [first, second] = servers
     project.provide('servers', {
       postgres: `postgres://postgres:${password}@${first.getHost()}:${first.getMappedPort(5432)}`,
       mysql: `mysql://root:${password}@${second.getHost()}:${second.getMappedPort(3306)}`,
@@ -75,7 +78,7 @@ function startMariadb(image: string): Promise<StartedTestContainer> {
     .withEnvironment({ MARIADB_ROOT_PASSWORD: password })
     .withCommand(['mariadbd', '--innodb-flush-log-at-trx-commit=0', '--sync-binlog=0', '--max-connections=400'])
     .withExposedPorts(3306)
-    .withWaitStrategy(Wait.forLogMessage(/ready for connections[\s\S]*port: 3306/))
+    .withWaitStrategy(Wait.forLogMessage(/socket: .* port: 3306\b/))
     .withStartupTimeout(120_000)
     .start()
 }
