@@ -1,0 +1,54 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+
+interface Outcome {
+  readonly code: number | null
+  readonly stderr: string
+  readonly stdout: string
+}
+
+function run(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Outcome {
+  const { status, stderr, stdout } = spawnSync(command, args, { encoding: 'utf8', env: { ...process.env, ...env } })
+  return { code: status, stderr: stderr.trim(), stdout }
+}
+
+const node = (script: string, ...args: readonly string[]): Outcome => run(process.execPath, [script, ...args])
+
+describe('command lines of the tree refuse what they do not know in one line, with exit code 2', () => {
+  it.each([
+    ['a tier', node('test/run.ts', 'nonsense'), /^unknown tier nonsense: there are lint, unit/],
+    ['a proof', node('test/proof/run.ts', 'nonsense'), /^no proof is named nonsense: there are /],
+    ['a command of the cluster', node('test/cluster/main.ts', 'nonsense'), /nonsense/],
+    ['a flag of the cluster', node('test/cluster/main.ts', 'up', '--nonsense'), /--nonsense/],
+    ['a command of the operator', node('operator/src/main.ts', 'nonsense'), /nonsense/],
+    ['a flag of the operator', node('operator/src/main.ts', 'run', '--nonsense'), /--nonsense/],
+    ['a command of the app', node('app/src/main.ts', 'nonsense'), /nonsense/],
+    ['a flag of the app', node('app/src/main.ts', 'migrate', '--nonsense'), /--nonsense/],
+  ])('%s', (_what, outcome, message) => {
+    expect(outcome).toMatchObject({ code: 2, stdout: '' })
+    expect(outcome.stderr).toMatch(message)
+    expect(outcome.stderr.split('\n')).toHaveLength(1)
+  })
+})
+
+describe('node.sh', () => {
+  const scratch = mkdtempSync(join(tmpdir(), 'notejam-node-'))
+  afterAll(() => rmSync(scratch, { recursive: true }))
+
+  it('says in one line what is missing where neither Node nor npm is there and cannot be installed', () => {
+    const bare = run('/bin/sh', ['-c', '. test/cluster/node.sh'], { PATH: scratch, HOME: scratch, XDG_CACHE_HOME: scratch })
+
+    // Without any PATH not even uname is found: that too is said, not guessed.
+    expect(bare.code).not.toBe(0)
+    expect(bare.stderr.split('\n').at(-1)).toMatch(/^notejam: .*Node >= 24\.11.*run this again/)
+  })
+
+  it('leaves a Node that is new enough alone', () => {
+    const fit = run('/bin/sh', ['-c', '. test/cluster/node.sh && command -v node'])
+
+    expect(fit).toMatchObject({ code: 0, stdout: `${process.execPath}\n` })
+  })
+})
