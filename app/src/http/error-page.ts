@@ -44,7 +44,7 @@ export function errorPage(options: {
     if (problem.status >= 500 && !(error instanceof HttpError)) context.log.error({ err: error }, 'request failed')
     if (problem.retryAfterSeconds !== undefined) response.setHeader('Retry-After', problem.retryAfterSeconds)
     // A body that was not read to its end would be taken for the next request.
-    if (!request.complete) response.setHeader('Connection', 'close')
+    if (!request.complete && announcesBody(request)) response.setHeader('Connection', 'close')
     void send(problem, request, response)
   }
 
@@ -105,3 +105,8 @@ export function toHttpError(error: unknown): HttpError {
 
 /** What `READ_ONLY=true` answers a write with. */
 export const readOnlyMessage = 'Notejam can only be read at the moment, so nothing was changed. Please try again later.'
+
+/** A request without a body is not complete either while its head is being handled. */
+function announcesBody({ headers }: Request): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
+}
