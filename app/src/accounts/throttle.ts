@@ -30,7 +30,7 @@ export function createThrottle(context: Pick<AppContext, 'db' | 'engine' | 'conf
         .onConflict((conflict) => conflict.columns(['bucket', 'window_start']).doUpdateSet(more))
         .returning('hits')
         .executeTakeFirstOrThrow()
-      return Number(hits)
+      return hits
     }
     const found = await db
       .selectFrom('throttle_windows')
@@ -38,7 +38,7 @@ export function createThrottle(context: Pick<AppContext, 'db' | 'engine' | 'conf
       .where('bucket', '=', bucket)
       .where('window_start', '=', start)
       .executeTakeFirst()
-    return Number(found?.hits ?? 1)
+    return found?.hits ?? 1
   }
   return {
     async attempt(what, who) {

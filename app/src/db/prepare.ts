@@ -28,22 +28,15 @@ export function prepare<A extends readonly unknown[], R>(
   dialect: Kysely<Database>,
   build: (db: Kysely<Database>, ...args: A) => { compile(): CompiledQuery<R> },
 ): Prepared<A, R> {
+  const placeholders = Array.from({ length: build.length - 1 }, (_, index) => new Placeholder(index))
   let compiled: CompiledQuery<R> | undefined
   const bind = (args: A): CompiledQuery<R> => {
-    compiled ??= compile(dialect, build)
+    // Values are opaque to the compiler, so a stand-in passes for one of any type.
+    compiled ??= build(dialect, ...(placeholders as unknown as A)).compile()
     return { ...compiled, parameters: compiled.parameters.map((value) => (value instanceof Placeholder ? args[value.index] : value)) }
   }
   return {
     all: async (db, ...args) => (await db.executeQuery(bind(args))).rows,
     first: async (db, ...args) => (await db.executeQuery(bind(args))).rows[0],
   }
-}
-
-function compile<A extends readonly unknown[], R>(
-  db: Kysely<Database>,
-  build: (db: Kysely<Database>, ...args: A) => { compile(): CompiledQuery<R> },
-): CompiledQuery<R> {
-  const placeholders = Array.from({ length: build.length - 1 }, (_, index) => new Placeholder(index))
-  // Values are opaque to the compiler, so a stand-in passes for one of any type.
-  return build(db, ...(placeholders as unknown as A)).compile()
 }

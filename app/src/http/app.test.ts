@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { BrowsedPage } from '../testing/browser.ts'
 import { type StartedApp, startApp } from '../testing/start-app.ts'

@@ -44,15 +44,14 @@ export function errorPage(options: {
     if (problem.status >= 500 && !(error instanceof HttpError)) context.log.error({ err: error }, 'request failed')
     if (problem.retryAfterSeconds !== undefined) response.setHeader('Retry-After', problem.retryAfterSeconds)
     // A body that was not read to its end would be taken for the next request.
-    if (!request.complete && announcesBody(request)) response.setHeader('Connection', 'close')
+    if (!request.complete) response.setHeader('Connection', 'close')
     void send(problem, request, response)
   }
 
   async function send(problem: HttpError, request: Request, response: Response): Promise<void> {
     const { email, pads } = await frameOf(problem, request)
     const title = titles[problem.status] ?? 'Not understood'
-    const content = html`<p>${problem.message}</p>
-      <p><a href="/">Go to all notes</a></p>`
+    const content = html`<p>${problem.message}</p><p><a href="/">Go to all notes</a></p>`
     sendHtml(response, problem.status, layout({ title, content, email, pads }))
   }
 
@@ -105,8 +104,3 @@ export function toHttpError(error: unknown): HttpError {
 
 /** What `READ_ONLY=true` answers a write with. */
 export const readOnlyMessage = 'Notejam can only be read at the moment, so nothing was changed. Please try again later.'
-
-/** A request without a body is not complete either while its head is being handled. */
-function announcesBody({ headers }: Request): boolean {
-  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
-}

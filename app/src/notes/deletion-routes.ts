@@ -12,39 +12,17 @@ export const deletionRoutes: Routes = (app, { context, services, pages }) => {
       const deletions = await services.deletions.list(exchange.member.userId)
       const now = context.clock.now()
       const rows = deletions.map(
-        (deletion) =>
-          html`<tr>
-            <td>
-              ${deletion.kind === 'pad' ? `Pad ${deletion.name}` : deletion.name}${deletion.kind === 'pad' && deletion.noteCount > 0 ? ` and ${countOfNotes(deletion.noteCount)}` : null}
-            </td>
-            <td>${timeAgo(deletion.deletedAt, now)}</td>
-            <td class="when">
-              <form method="post" action="/deletions/${deletion.deletionId}/undo/">
-                <button class="link" type="submit" aria-label="Undo the deletion of ${deletion.name}">Undo</button>
-              </form>
-            </td>
-          </tr> `,
+        (
+          deletion,
+        ) => html`<tr><td>${deletion.kind === 'pad' ? `Pad ${deletion.name}` : deletion.name}${deletion.kind === 'pad' && deletion.noteCount > 0 ? ` and ${countOfNotes(deletion.noteCount)}` : null}</td><td>${timeAgo(deletion.deletedAt, now)}</td><td class="when"><form method="post" action="/deletions/${deletion.deletionId}/undo/"><button class="link" type="submit" aria-label="Undo the deletion of ${deletion.name}">Undo</button></form></td></tr>
+`,
       )
       await pages.framed(exchange, {
         title: 'Recently deleted',
         content:
           rows.length === 0
             ? html`<p class="empty">Nothing was deleted in the last 30 days.</p>`
-            : html`<table>
-                <caption class="visually-hidden">
-                  Deleted in the last 30 days
-                </caption>
-                <thead>
-                  <tr>
-                    <th scope="col">What</th>
-                    <th scope="col">Deleted</th>
-                    <th scope="col"><span class="visually-hidden">Action</span></th>
-                  </tr>
-                </thead>
-                <tbody>
-                  ${rows}
-                </tbody>
-              </table>`,
+            : html`<table><caption class="visually-hidden">Deleted in the last 30 days</caption><thead><tr><th scope="col">What</th><th scope="col">Deleted</th><th scope="col"><span class="visually-hidden">Action</span></th></tr></thead><tbody>${rows}</tbody></table>`,
       })
     }),
   )

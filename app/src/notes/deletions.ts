@@ -66,14 +66,20 @@ export function createDeletions(context: Pick<AppContext, 'db' | 'engine' | 'clo
         .where('deletion_id', 'not in', ['', ...pads.map((pad) => pad.deletion_id ?? '')])
         .execute()
       const countOf = new Map(counts.map((row) => [row.deletion_id, Number(row.count)]))
-      const entries = [
-        ...pads.map((row) => ({ ...row, kind: 'pad' as const, noteCount: countOf.get(row.deletion_id) ?? 0 })),
-        ...notes.map((row) => ({ ...row, kind: 'note' as const, noteCount: 0 })),
-      ]
-      return entries
-        .map(({ deletion_id, deleted_at, ...rest }) => ({ ...rest, deletionId: deletion_id ?? '', deletedAt: deleted_at ?? 0 }))
-        .toSorted((a, b) => b.deletedAt - a.deletedAt)
-        .slice(0, maxListed)
+      const entries: Deletion[] = []
+      for (const { name, deletion_id, deleted_at } of pads) {
+        entries.push({
+          kind: 'pad',
+          name,
+          noteCount: countOf.get(deletion_id) ?? 0,
+          deletionId: deletion_id ?? '',
+          deletedAt: deleted_at ?? 0,
+        })
+      }
+      for (const { name, deletion_id, deleted_at } of notes) {
+        entries.push({ kind: 'note', name, noteCount: 0, deletionId: deletion_id ?? '', deletedAt: deleted_at ?? 0 })
+      }
+      return entries.toSorted((a, b) => b.deletedAt - a.deletedAt).slice(0, maxListed)
     },
 
     async undo(userId, deletionId) {

@@ -40,16 +40,8 @@ export function noteTable(list: NoteList): Html {
   const padNames = new Map(list.pads.map((pad) => [pad.id, pad.name]))
   let rows = ''
   for (const note of list.notes) rows += row(note, list, padNames)
-  return html`<table class="notes">
-      <caption class="visually-hidden">
-        ${list.caption}
-      </caption>
-      ${head(list.order, list.ofPad)}
-      <tbody>
-        ${trusted(rows)}
-      </tbody>
-    </table>
-    ${pagination(list)}`
+  return html`<table class="notes"><caption class="visually-hidden">${list.caption}</caption>${head(list.order, list.ofPad)}<tbody>${trusted(rows)}</tbody></table>
+${pagination(list)}`
 }
 
 /** Put together as a string, which is half the time of a page; names pass `escapeHtml`, all else is numbers and constants. */
@@ -68,16 +60,12 @@ function head(order: NoteOrder, ofPad: boolean): Html {
   const key = `${order} ${ofPad}`
   let made = heads.get(key)
   if (made === undefined) {
-    made = html`<thead>
-      <tr>
-        ${sortable('Note', 'name', order, ['A to Z', 'Z to A'])}${ofPad ? null : trusted('<th scope="col">Pad</th>')}${sortable(
-          'Last modified',
-          'updated_at',
-          order,
-          ['oldest first', 'newest first'],
-        )}
-      </tr>
-    </thead>`
+    made = html`<thead><tr>${sortable('Note', 'name', order, ['A to Z', 'Z to A'])}${ofPad ? null : trusted('<th scope="col">Pad</th>')}${sortable(
+      'Last modified',
+      'updated_at',
+      order,
+      ['oldest first', 'newest first'],
+    )}</tr></thead>`
     heads.set(key, made)
   }
   return made
@@ -88,13 +76,8 @@ function sortable(label: string, column: 'name' | 'updated_at', order: NoteOrder
   const down = order === `-${column}`
   const sort = up ? 'ascending' : down ? 'descending' : undefined
   const arrow = (to: string, sign: string, word: string, current: boolean): Html =>
-    html`<a
-      ${attributes({ href: `?order=${to}`, 'aria-label': `Sort by ${label.toLowerCase()}, ${word}`, 'aria-current': current ? 'true' : undefined })}
-      >${sign}</a
-    >`
-  return html`<th ${attributes({ scope: 'col', 'aria-sort': sort })}>
-    ${label} <span class="order">${arrow(column, '↑', words[0], up)}${arrow(`-${column}`, '↓', words[1], down)}</span>
-  </th>`
+    html`<a ${attributes({ href: `?order=${to}`, 'aria-label': `Sort by ${label.toLowerCase()}, ${word}`, 'aria-current': current ? 'true' : undefined })}>${sign}</a>`
+  return html`<th ${attributes({ scope: 'col', 'aria-sort': sort })}>${label} <span class="order">${arrow(column, '↑', words[0], up)}${arrow(`-${column}`, '↓', words[1], down)}</span></th>`
 }
 
 /** How many numbers stand on each side of the current page. */
@@ -121,17 +104,12 @@ export function pagination(options: {
     }
     if (page > before + 1) items.push(trusted('<li><span class="gap">…</span></li>'))
     items.push(
-      html`<li>
-        ${page === options.page ? html`<span aria-current="page">${page}</span>` : html`<a href="${pageUrl(options, page)}" aria-label="Page ${page}">${page}</a>`}
-      </li>`,
+      html`<li>${page === options.page ? html`<span aria-current="page">${page}</span>` : html`<a href="${pageUrl(options, page)}" aria-label="Page ${page}">${page}</a>`}</li>`,
     )
     before = page
   }
-  return html`<nav class="pagination" aria-label="Pages">
-    <ul>
-      ${items}
-    </ul>
-  </nav> `
+  return html`<nav class="pagination" aria-label="Pages"><ul>${items}</ul></nav>
+`
 }
 
 function pageUrl(options: { readonly path: string; readonly order?: NoteOrder; readonly query?: string }, page: number): string {

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Browser } from '../testing/browser.ts'
 import { type StartedApp, startApp } from '../testing/start-app.ts'
@@ -438,7 +438,7 @@ describe('lists', () => {
       expect(await count(browser, '/')).toBe(3)
       expect(await count(browser, `/pads/${await idIn(browser, 'pads')}/?order=name`)).toBe(3)
       expect(await count(browser, `/notes/${await idIn(browser, 'notes')}/`)).toBe(3)
-      expect(await count(browser, '/search/?q=note')).toBe(browser === many ? 4 : 3)
+      expect(await count(browser, '/search/?q=note')).toBe(browser === many ? 5 : 4)
     }
   })
 

@@ -205,8 +205,7 @@ function idOf({ request }: MemberExchange): number {
 }
 
 function allNotes(empty: boolean, table: () => Html): Html {
-  return html`${empty ? html`<p class="empty">Create your first note.</p>` : table()}
-    <div class="actions"><a class="button" href="/notes/create/">New note</a></div>`
+  return html`${empty ? html`<p class="empty">Create your first note.</p>` : table()}<div class="actions"><a class="button" href="/notes/create/">New note</a></div>`
 }
 
 /** What was typed, to be shown again as it was. */

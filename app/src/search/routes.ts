@@ -21,20 +21,13 @@ export const searchRoutes: Routes = (app, { context, services, pages }) => {
         const padNames = new Map(pads.map((pad) => [pad.id, pad.name]))
         const results = found.items.map((note) => {
           const pad = note.padId === null ? undefined : padNames.get(note.padId)
-          return html`<li>
-            <a href="/notes/${note.id}/">${snippet(note.name, question)}</a>
-            <span class="hint">${pad === undefined ? 'No pad' : pad}, ${timeAgo(note.updatedAt, context.clock.now())}</span>
-            <p>${snippet(note.text, question)}</p>
-          </li> `
+          return html`<li><a href="/notes/${note.id}/">${snippet(note.name, question)}</a> <span class="hint">${pad === undefined ? 'No pad' : pad}, ${timeAgo(note.updatedAt, context.clock.now())}</span><p>${snippet(note.text, question)}</p></li>
+`
         })
         const list =
           found.total === 0
-            ? html`<p class="empty">
-                ${question === '' ? 'Type what you are looking for.' : 'Nothing found. Every word has to occur in the name or in the text of a note.'}
-              </p>`
-            : html`<ul class="results">
-                ${results}
-              </ul>`
+            ? html`<p class="empty">${question === '' ? 'Type what you are looking for.' : 'Nothing found. Every word has to occur in the name or in the text of a note.'}</p>`
+            : html`<ul class="results">${results}</ul>`
         return {
           title: `Search (${found.total === maxHits ? `${maxHits} or more` : found.total})`,
           query: question,

@@ -92,11 +92,8 @@ const emptySearch =
 
 function renderSearch(query: string | undefined): string {
   if (query === undefined) return emptySearch
-  return html`<form class="search" role="search" action="/search/" method="get">
-    <input type="search" name="q" aria-label="Search notes" placeholder="Search" maxlength="200" value="${query}" /><button type="submit">
-      Search
-    </button>
-  </form> `.value
+  return html`<form class="search" role="search" action="/search/" method="get"><input type="search" name="q" aria-label="Search notes" placeholder="Search" maxlength="200" value="${query}"><button type="submit">Search</button></form>
+`.value
 }
 
 function renderAlert(alert: Alert | undefined): string {
@@ -105,6 +102,6 @@ function renderAlert(alert: Alert | undefined): string {
     alert.undo === undefined
       ? trusted('')
       : html`<form method="post" action="${alert.undo}"><button class="link" type="submit">Undo</button></form>`
-  return html`<div class="alert alert-${alert.kind}" role="${alert.kind === 'error' ? 'alert' : 'status'}">${alert.text}${undo}</div> `
-    .value
+  return html`<div class="alert alert-${alert.kind}" role="${alert.kind === 'error' ? 'alert' : 'status'}">${alert.text}${undo}</div>
+`.value
 }

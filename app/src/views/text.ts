@@ -4,7 +4,7 @@ const address = /\bhttps?:\/\/[^\s<>"']+/giu
 
 /** A note's text as it was typed: line breaks stay, addresses of the web become links, everything else is text. */
 export function plainText(text: string): Html {
-  const lines = text.split('\n').map((line, index) => html`${index === 0 ? null : html`<br />`}${linked(line)}`)
+  const lines = text.split('\n').map((line, index) => html`${index === 0 ? null : html`<br>`}${linked(line)}`)
   return html`<div class="text">${lines}</div>`
 }
 
