@@ -4,12 +4,13 @@ import type { Express } from 'express'
 import type { AppContext } from '../context.ts'
 import type { MemberExchange, Pages } from '../http/pages.ts'
 import type { Services } from '../http/services.ts'
+import { html } from '../views/html.ts'
 import { readAccountData, type AccountData } from './account-data.ts'
 import { exportJson } from './json-export.ts'
 import { exportMarkdown } from './markdown-export.ts'
 
 /** Where the account's notes can be had. */
-export const exportPaths = { markdown: '/settings/export/notes.zip', json: '/settings/export/notes.json' } as const
+const exportPaths = { markdown: '/settings/export/notes.zip', json: '/settings/export/notes.json' } as const
 
 /** Downloads of everything that one has written. */
 export function exportRoutes(
@@ -47,6 +48,20 @@ export function exportRoutes(
     }
   }
 
+  app.get(
+    '/settings/export',
+    pages.member((exchange) =>
+      pages.plain(exchange, {
+        title: 'Export your notes',
+        content: html`<p>Everything that you have written, to keep or to take elsewhere. Deleted notes are left out.</p>
+          <ul>
+            <li><a href="${exportPaths.markdown}">Markdown files in a ZIP archive</a>: a folder for each pad, a file for each note</li>
+            <li><a href="${exportPaths.json}">One JSON document</a>: for programs</li>
+          </ul>
+          <p><a href="/settings/">Back to the account settings</a></p>`,
+      }),
+    ),
+  )
   app.get(
     exportPaths.markdown,
     pages.member(async (exchange) => send(exchange, 'zip', exportMarkdown)),
