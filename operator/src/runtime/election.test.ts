@@ -224,7 +224,7 @@ it('never has two holders, whatever is cut, frozen, thawed or lost on the way', 
   })
   await fc.assert(
     fc.asyncProperty(
-      fc.array(fault, { maxLength: 12 }),
+      fc.array(fault, { maxLength: 12, size: 'max' }),
       fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 3, maxLength: 3 }),
       async (faults, randoms) => {
         const lease = new MemoryLease()

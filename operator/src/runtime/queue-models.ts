@@ -63,7 +63,7 @@ export const agreesWithClientGo = fc.asyncProperty(
       { weight: 4, arbitrary: fc.record({ type: fc.constant('done' as const), nth: fc.nat(7) }) },
       { weight: 1, arbitrary: fc.record({ type: fc.constant('shutDown' as const) }) },
     ),
-    { maxLength: 40 },
+    { maxLength: 40, size: 'max' },
   ),
   async (steps: readonly Step[]) => {
     const queue = new WorkQueue({ clock: new VirtualClock(), random: () => 0.5 })
@@ -190,7 +190,7 @@ export const keepsItsPromises = fc.asyncProperty(
       { weight: 4, arbitrary: fc.record({ type: fc.constant('done' as const), nth: fc.nat(7) }) },
       { weight: 2, arbitrary: fc.record({ type: fc.constant('advance' as const), ms: fc.constantFrom(1, 5, 50, 1000, 120_000) }) },
     ),
-    { maxLength: 40 },
+    { maxLength: 40, size: 'max' },
   ),
   async (steps: readonly Step[]) => {
     const clock = new VirtualClock()
