@@ -104,11 +104,18 @@ describe('a quiet collection', () => {
   })
 
   test('keeps metadata alone where that was asked for', async () => {
-    const { reflector } = await onTheRunsControlPlane({ metadataOnly: true, labelSelector: 'app=none' }).catch(() => ({
-      reflector: undefined,
-    }))
+    const namespace = await testNamespace(controlPlaneApi())
+    const { reflector, write } = await watched(inject('controlPlane').kubeconfig, namespace, { metadataOnly: true })
+    await reflector.whenSynced()
+    await write(1)
+    await waitFor(() => reflector.store.list().some(({ metadata }) => metadata.name.startsWith('churn-')), {
+      what: 'an event',
+      timeoutMs: 5000,
+    })
 
-    expect(reflector?.store.list() ?? []).toEqual([])
+    const shapes = reflector.store.list().map((object) => `${object.apiVersion} ${object.kind}: ${Object.keys(object).toSorted().join()}`)
+
+    expect(new Set(shapes)).toEqual(new Set(['v1 ConfigMap: apiVersion,kind,metadata']))
   })
 })
 

@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { CollectionReflector, type CollectionReflectorOptions } from '../../operator/src/kube/collection-reflector.ts'
 import { silentLogger } from '../../operator/src/kube/logger.ts'
 import type { DynamicObject } from '../../operator/src/kube/object.ts'
@@ -20,6 +22,8 @@ export interface FaultSequencesOptions {
   /** The same seed gives the same faults and writes. */
   readonly seed: number
   readonly report?: (line: string) => void
+  /** Called while the sequence with this number runs, for faults of the server itself. */
+  readonly meanwhile?: (sequence: number) => Promise<void>
   readonly without?: CollectionReflectorOptions<DynamicObject>['without']
   /** Milliseconds that a cache may take to be right again once the faults are over. */
   readonly settleMs?: number
@@ -145,6 +149,7 @@ export async function runFaultSequences(options: FaultSequencesOptions): Promise
         await sleep(random() * 120)
       }
       await writing
+      await options.meanwhile?.(sequence)
       proxy.heal()
       const names = chosen.map(({ name }) => name).join(', ')
       faults += chosen.length
@@ -184,8 +189,10 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** MiB in use after a collection, where the process allows to force one. */
+/** MiB in use after a collection. */
 function collectedHeap(): number {
-  globalThis.gc?.()
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  collect()
   return process.memoryUsage().heapUsed / 2 ** 20
 }
