@@ -45,6 +45,7 @@ export interface EngineRun {
   readonly entrypoint?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   readonly readOnly?: boolean
+  readonly memoryBytes?: number
   readonly signal?: AbortSignal | undefined
 }
 
@@ -199,7 +200,7 @@ export class DockerEngine implements AsyncDisposable {
       Env: Object.entries(run.env ?? {}).map(([name, value]) => `${name}=${value}`),
       // One raw stream instead of two in frames.
       Tty: true,
-      HostConfig: { NetworkMode: 'none', ReadonlyRootfs: run.readOnly ?? false },
+      HostConfig: { NetworkMode: 'none', ReadonlyRootfs: run.readOnly ?? false, Memory: run.memoryBytes ?? 0 },
     })
     try {
       await this.#json('POST', `/containers/${id}/start`)

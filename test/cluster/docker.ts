@@ -33,9 +33,18 @@ export interface AcquireDockerOptions {
 
 const folder = (): string => path.join(stateFolder(), 'docker')
 
-/** Names and addresses that follow from the state folder, so that engines of two state folders never meet. */
-function identity(): { readonly bridge: string; readonly bridgeAddress: string; readonly pool: string; readonly cgroup: string } {
-  const hash = createHash('sha256').update(folder()).digest()
+/** Names and addresses of one engine. */
+export interface DockerIdentity {
+  readonly bridge: string
+  readonly bridgeAddress: string
+  /** Range for the networks that its users make. */
+  readonly pool: string
+  readonly cgroup: string
+}
+
+/** Everything about an engine that others on the machine can see follows from its state folder, so that two engines never meet. */
+export function dockerIdentity(at: string): DockerIdentity {
+  const hash = createHash('sha256').update(at).digest()
   const id = hash.toString('hex').slice(0, 8)
   const octet = hash.readUInt8(8)
   return { bridge: `njd-${id}`, bridgeAddress: `10.86.${octet}.1/24`, pool: `10.87.${octet}.0/24`, cgroup: `notejam-docker-${id}` }
@@ -63,7 +72,7 @@ async function findForeign(): Promise<DockerEngine | undefined> {
 
 function dockerd(): Component {
   const at = folder()
-  const { bridge, pool, cgroup } = identity()
+  const { bridge, pool, cgroup } = dockerIdentity(folder())
   mkdirSync(at, { recursive: true })
   // What a person's own engine is told in /etc/docker is not for this one.
   writeFileSync(path.join(at, 'daemon.json'), '{}\n')
@@ -128,7 +137,7 @@ async function startOwn(options: AcquireDockerOptions): Promise<void> {
   const daemon = dockerd()
   if (daemon.running) return
   await cleanUp()
-  const { bridge, bridgeAddress } = identity()
+  const { bridge, bridgeAddress } = dockerIdentity(folder())
   await options.progress
     .step('Docker engine: start', async () => {
       await runCommand('ip', ['link', 'add', bridge, 'type', 'bridge'])
@@ -147,7 +156,8 @@ async function startOwn(options: AcquireDockerOptions): Promise<void> {
 
 async function mountsBelow(at: string): Promise<readonly string[]> {
   const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map((line) => line.split(' ')[1] ?? '')
-  return mounts.filter((mount) => mount.startsWith(`${at}/`)).toReversed()
+  // The engine mounts its data folder onto itself.
+  return mounts.filter((mount) => mount === at || mount.startsWith(`${at}/`)).toReversed()
 }
 
 async function removeCgroups(cgroup: string): Promise<void> {
@@ -169,7 +179,7 @@ async function cleanUp(): Promise<void> {
   for (const mount of [...(await mountsBelow(folder())), ...(await mountsBelow(dataRoot()))]) {
     await runCommand('umount', ['--lazy', mount]).catch(() => '')
   }
-  const { bridge, cgroup } = identity()
+  const { bridge, cgroup } = dockerIdentity(folder())
   await runCommand('ip', ['link', 'delete', bridge]).catch(() => '')
   await removeCgroups(cgroup)
   for (const left of ['exec', 'docker.sock', 'dockerd.pid']) rmSync(path.join(folder(), left), { recursive: true, force: true })
