@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import { systemClock } from '../clock.ts'
 import { loadConfig, type Config } from '../config.ts'
 import type { AppContext } from '../context.ts'
+import { createHousekeeping } from '../db/housekeeping.ts'
 import { migrations } from '../db/migrations/all.ts'
 import { openDatabase, type OpenDatabase } from '../db/open-database.ts'
 import { withAccessLog } from '../http/access-log.ts'
@@ -30,6 +31,7 @@ export async function serveCommand(): Promise<void> {
   const config = loadConfig(process.env)
   const owned = createLogger({ level: config.logLevel, fileDescriptor: 1 })
   const { log } = owned
+  surviveRejections(owned)
   const stopTracing = config.otelEndpoint === undefined ? undefined : await startTracing(log)
   const metrics = createMetrics({ version, runtime: true })
   const database = await openDatabase(config.database, {
@@ -39,19 +41,35 @@ export async function serveCommand(): Promise<void> {
   })
   const mail = createOutbox({ db: database.db, clock: systemClock, log, metrics, smtpUrl: config.smtpUrl, from: config.mailFrom })
   const context: AppContext = { db: database.db, engine: database.engine, config, clock: systemClock, log, metrics, mail }
-  const { createApp } = await import('../http/app.ts')
-  const server = createHttpServer(withAccessLog(createApp(context), { log, metrics, isDraining: () => stopping.isDraining() }))
+  const [{ createApp }, { createServices }, { idleMs }] = await Promise.all([
+    import('../http/app.ts'),
+    import('../http/services.ts'),
+    import('../accounts/sessions.ts'),
+  ])
+  const services = createServices(context)
+  const housekeeping = createHousekeeping({
+    ...context,
+    sessionIdleMs: idleMs,
+    purgeDeletions: () => services.deletions.purge(),
+  })
+  const server = createHttpServer(
+    withAccessLog(createApp(context, { services }), { log, metrics, isDraining: () => stopping.isDraining() }),
+  )
   const stopping = createGracefulStop({ server, log, drainMs: config.drainMs, timeoutMs: config.stopTimeoutMs })
   const readiness = watchReadiness({ config, database, metrics, log, isDraining: stopping.isDraining })
   const onScrape = scraper(database, metrics)
   const ops = createOpsServer({ readiness, registry: metrics.registry, onScrape })
   const port = await listen(server, config.port)
   const opsPort = await listen(ops, config.opsPort)
-  mail.start()
+  // Mail and housekeeping write.
+  if (!config.readOnly) {
+    mail.start()
+    housekeeping.start()
+  }
   log.info({ port, opsPort, version, engine: database.engine, readOnly: config.readOnly }, 'serving')
   await untilSignal(owned)
   await stopping.stop()
-  await mail.stop()
+  await Promise.all([mail.stop(), housekeeping.stop()])
   await database.close()
   await stopTracing?.()
   ops.close()
@@ -110,6 +128,21 @@ function scraper({ db, poolState }: OpenDatabase, metrics: Metrics): () => Promi
       }
     }
   }
+}
+
+/**
+ * A promise that nobody waited for costs one line in the log, not every request that runs. After an exception that nobody caught the state of
+ * the process is unknown, so it ends, and Kubernetes starts it again.
+ */
+function surviveRejections({ log, flush }: OwnedLogger): void {
+  process.on('unhandledRejection', (error) => {
+    log.error({ error }, 'a promise was rejected and nobody waited for it')
+  })
+  process.on('uncaughtException', (error) => {
+    log.fatal({ error }, 'an exception was not caught, ending')
+    flush()
+    process.exit(1)
+  })
 }
 
 /** Resolves at the first SIGTERM or SIGINT; the second ends the process at once. */
