@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { binaryNames, ensureBinaries, isBinaryName, upBinaries } from './binaries.ts'
 import { cleanCache } from './clean.ts'
 import { clusterNames } from './cluster-record.ts'
@@ -21,6 +21,7 @@ import { clusterTool } from './tools.ts'
 export interface ClusterProgramOptions {
   /** Takes a line of the result; progress and errors go to standard error. */
   readonly print: (line: string) => void
+  readonly printError: (text: string) => void
   readonly signal: AbortSignal
   readonly progress?: Progress
 }
@@ -61,14 +62,31 @@ const nodesOption = (): Option => new Option('--nodes <count>', '1 to 3, each in
 const portOption = (): Option => new Option('--ingress-port <port>', 'port on 127.0.0.1 for the Ingress controller').argParser(wholeNumber)
 const registryOption = (): Option => new Option('--registry <host/path>', 'where images are pushed to, with --provider current')
 
-/** The program with all its commands. Errors of usage come as `CommanderError`, all others as they were thrown. */
-export function clusterProgram(options: ClusterProgramOptions): Command {
-  const { print, signal, progress = createProgress() } = options
+/** Runs one command and gives the exit code: 0, 1 for what failed while running, 2 for wrong usage; an error is one line and its details. */
+export async function runClusterProgram(words: readonly string[], options: ClusterProgramOptions): Promise<number> {
+  try {
+    await clusterProgram(options).parseAsync(words, { from: 'user' })
+    return 0
+  } catch (error) {
+    // Commander has written its one line; help that was asked for is no error.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    options.printError(messageOf(error))
+    if (!(error instanceof ClusterError)) return 1
+    if (error.details !== undefined) options.printError(error.details)
+    return error.exitCode
+  }
+}
+
+function clusterProgram(options: ClusterProgramOptions): Command {
+  const { print, printError, signal, progress = createProgress() } = options
   const program = new Command('cluster')
   program.description('Real Kubernetes on this machine, for people and for tests.')
   // Before any command is added: they inherit it. One line says what is wrong; help is for who asks.
   program.exitOverride().showSuggestionAfterError(false)
-  program.configureOutput({ outputError: (text, write) => write(`${text.trim().replaceAll(/\s*\n\s*/g, ' ')}; see --help\n`) })
+  program.configureOutput({
+    outputError: (text) => printError(`${text.trim().replaceAll(/\s*\n\s*/g, ' ')}; see --help`),
+    writeErr: printError,
+  })
 
   const providerOptions = (flags: ProviderFlags): ProviderOptions => ({
     name: flags.name,

@@ -89,7 +89,7 @@ export async function listPodSandboxes(socket: string, timeoutMs = 3000): Promis
  * Stops and removes all pods of a container runtime through its CRI, so that it calls CNI's DEL for each, which frees addresses and
  * namespaces. Best effort: a runtime that does not answer is dealt with by the one who ends its processes. Gives the number removed.
  */
-export async function removePods(socket: string, timeoutMs = 10_000): Promise<number> {
+export async function removePods(socket: string, timeoutMs = 4000): Promise<number> {
   const ids = await listPodSandboxes(socket)
   const removed = await Promise.allSettled(
     ids.map(async (id) => {
