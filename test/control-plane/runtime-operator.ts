@@ -21,7 +21,6 @@ if (import.meta.main) {
   const { client } = await connect(options.kubeconfig, `runtime-test/${options.identity}`)
   const stop = new AbortController()
   process.once('SIGTERM', () => stop.abort(new Error('SIGTERM')))
-  const keepAlive = setInterval(() => {}, 60_000)
   const manager = createManager({
     ...widgetManagerOptions(client, options.namespace, {}, createLogger()),
     controllers: [widgetController({ writer: options.identity })],
@@ -29,7 +28,6 @@ if (import.meta.main) {
   })
   try {
     await manager.run(stop.signal)
-    clearInterval(keepAlive)
     process.exit(0)
   } catch (error) {
     console.log(JSON.stringify({ msg: 'Ended', code: (error as { code?: string }).code ?? String(error) }))

@@ -129,8 +129,16 @@ const safeties: readonly Safety[] = [
     file: 'election.ts',
     from: '    if (this.held) return\n    if (this.#state',
     to: "    if (operation !== '') return\n    if (this.#state",
-    test: `${tier}/runtime-election.test.ts`,
-    title: 'a leader that was frozen past its lease writes nothing',
+    test: `${unit}/election.test.ts`,
+    title: 'is shut for a process that was frozen',
+  },
+  {
+    name: 'fence, at the last moment',
+    file: 'guarded-client.ts',
+    from: 'guard: () => fence.assertHeld(what)',
+    to: 'guard: () => {}',
+    test: `${tier}/runtime.test.ts`,
+    title: 'a write that waits while the lease is lost does not leave',
   },
   {
     name: 'fence, by time',

@@ -1,5 +1,6 @@
 // oxlint-disable typescript/no-unnecessary-type-parameters -- raw JSON of the API: the caller says which kind it expects, as with the client's calls
 import { isForbidden, isNotFound } from '../kube/errors.ts'
+import { namespaceIndex } from '../kube/memory-store.ts'
 import { controllerOf, type KubeObject, type ObjectKey } from '../kube/object.ts'
 import type { Reflector } from '../kube/reflector.ts'
 import { resourceName, type Resource } from '../kube/resource.ts'
@@ -159,8 +160,7 @@ export class Informers implements CacheReader, Observed {
   list<T extends KubeObject = KubeObject>(resource: Resource, namespace?: string): readonly T[] {
     const informer = this.#informer(resource)
     if (namespace === undefined) return this.#stores(informer).flatMap((store) => store.list()) as unknown as readonly T[]
-    const objects = this.#store(informer, namespace)?.list() ?? []
-    return objects.filter((object) => object.metadata.namespace === namespace) as unknown as readonly T[]
+    return (this.#store(informer, namespace)?.byIndex(namespaceIndex, namespace) ?? []) as unknown as readonly T[]
   }
 
   controlledBy<T extends KubeObject = KubeObject>(resource: Resource, uid: string): readonly T[] {
@@ -238,16 +238,19 @@ export class Informers implements CacheReader, Observed {
     // Between two refusals the reflector tries again without an error; only a filled cache says that the right is there.
     if (!denied && (error !== undefined || !this.#informer(resource).reflectors.get(namespace)?.hasSynced)) return
     metrics.namespaceDenied(name, namespace, denied)
+    const isKnown = () => this.denied.some((other) => other.namespace === namespace)
     if (denied) {
+      const wasKnown = isKnown()
       this.#denied.set(id, { resource: name, namespace })
-      log.warn(
-        { resource: name, namespace, err: error },
-        'May not read a namespace of the scope; its objects are left alone until a role allows it',
-      )
-    } else {
-      this.#denied.delete(id)
-      log.info({ resource: name, namespace }, 'A namespace of the scope can be read now')
+      if (!wasKnown)
+        log.warn(
+          { resource: name, namespace, err: error },
+          'May not read a namespace of the scope; its objects are left alone until a role allows it',
+        )
+      return
     }
+    this.#denied.delete(id)
+    if (!isKnown()) log.info({ namespace }, 'A namespace of the scope can be read now')
   }
 
   async #waitUntilServed(resource: Resource, signal: AbortSignal): Promise<boolean> {

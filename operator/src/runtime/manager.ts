@@ -1,16 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Client } from '../kube/client.ts'
-import { isForbidden } from '../kube/errors.ts'
 import type { ObjectKey } from '../kube/object.ts'
 import { resourceName, type Resource } from '../kube/resource.ts'
 import { AppliedMemory, type ApplierAnnotations } from './applier.ts'
-import { backoff } from './backoff.ts'
 import { createBreather } from './breather.ts'
 import { sleep, SystemClock, type Clock } from './clock.ts'
 import { Controller, type ControllerEnvironment } from './controller.ts'
+import { DefinitionCheck, type ExpectedDefinition } from './definitions.ts'
 import { LeaderElector, openFence, type ElectionTimes } from './election.ts'
-import { DrainTimeout, ResourceNotServed, toError } from './errors.ts'
+import { DrainTimeout } from './errors.ts'
 import { LoopLag, serveHealth, type HealthCheck, type HealthOptions, type HealthServer } from './health.ts'
 import { Informers, type DeniedNamespace, type Reflect } from './informers.ts'
 import { leaseLock } from './lease-lock.ts'
@@ -18,15 +17,10 @@ import type { Logger } from './log.ts'
 import { noMetrics, type RuntimeMetrics } from './metrics.ts'
 import type { ControllerOptions } from './reconciler.ts'
 import { EventRecorder } from './recorder.ts'
-import { isServed, servedSchemaHash } from './served.ts'
+import { isServed } from './served.ts'
 import type { Scope } from './scope.ts'
 
-/** A custom resource that the operator was built with. */
-export interface ExpectedDefinition {
-  readonly resource: Resource
-  /** `schemaHash` of the definition at build time. */
-  readonly schemaHash: string
-}
+export type { ExpectedDefinition } from './definitions.ts'
 
 /** What a manager is made from. */
 export interface ManagerOptions {
@@ -89,9 +83,6 @@ export interface Manager {
 /** Lag of the event loop, in seconds, above which the process counts as dead. */
 const deadlyLagSeconds = 5
 
-/** Looks for a definition that is missing: 1 s, doubled, at most 30 s. */
-const definitionBackoff = { baseMs: 1000, maxMs: 30_000 }
-
 /** Makes a manager; nothing happens before `run`. */
 export function createManager(options: ManagerOptions): Manager {
   return new RuntimeManager(options)
@@ -105,8 +96,7 @@ class RuntimeManager implements Manager {
   readonly #recorder: EventRecorder
   readonly #controllers: readonly Controller[]
   readonly #lag: LoopLag
-  readonly #outdated = new Set<string>()
-  #unserved: readonly string[] = []
+  readonly #definitions: DefinitionCheck
   #synced = false
   #stopping = false
   #health: HealthServer | undefined
@@ -178,6 +168,14 @@ class RuntimeManager implements Manager {
         this.#informers.subscribe(resource, ({ type, object }) => {
           if (type === 'deleted' && object.metadata.uid !== undefined) memory.forget(object.metadata.uid)
         })
+    this.#definitions = new DefinitionCheck({
+      client,
+      clock,
+      random,
+      log,
+      needed: neededBy(options.controllers),
+      expected: options.definitions ?? [],
+    })
     this.#lag = new LoopLag(clock, (seconds) => metrics.eventLoopLag(seconds))
   }
 
@@ -185,9 +183,9 @@ class RuntimeManager implements Manager {
     return {
       synced: this.#synced,
       leading: this.#elector?.leading ?? this.#synced,
-      missing: [...this.#unserved, ...this.#informers.missing()],
+      missing: [...this.#definitions.unserved, ...this.#informers.missing()],
       denied: this.#informers.denied,
-      outdatedDefinitions: [...this.#outdated],
+      outdatedDefinitions: this.#definitions.outdated,
     }
   }
 
@@ -204,10 +202,13 @@ class RuntimeManager implements Manager {
   async run(signal: AbortSignal): Promise<void> {
     const sources = new AbortController()
     let watches: Promise<void> = Promise.resolve()
+    // All timers of the runtime let the process end; while it runs, it must not, even when there is no connection for a moment.
+    const hold = setInterval(() => {}, 60_000)
     this.#lag.start()
     try {
       await this.#listen()
-      await this.#whenServed(signal)
+      await this.#definitions.whenServed(signal)
+      await this.#definitions.compare(signal)
       watches = this.#informers.start(sources.signal)
       await this.#informers.whenSynced(this.#options.syncSeconds, signal)
       this.#synced = true
@@ -222,6 +223,7 @@ class RuntimeManager implements Manager {
       await watches
       this.#lag.stop()
       await this.#health?.close()
+      clearInterval(hold)
     }
   }
 
@@ -286,54 +288,20 @@ class RuntimeManager implements Manager {
 
   #readyChecks(): Readonly<Record<string, HealthCheck>> {
     return {
-      definitions: () => (this.#unserved.length === 0 ? undefined : `not served: ${this.#unserved.join(', ')}`),
+      definitions: () => (this.#definitions.unserved.length === 0 ? undefined : `not served: ${this.#definitions.unserved.join(', ')}`),
       // A cache that was filled once and whose watch is broken is still good for reading: that is for metrics, not for readiness.
       caches: () => (this.#synced ? undefined : `not filled: ${this.#informers.missing().join(', ') || 'not started'}`),
       running: () => (this.#stopping ? 'the process is stopping' : undefined),
     }
   }
+}
 
-  /** Waits for the definitions without ending: a pod that crashes until somebody installs them would be in back-off when they come. */
-  async #whenServed(signal: AbortSignal): Promise<void> {
-    const { client, clock, controllers, random } = this.#options
-    const left = new Map<string, Resource>()
-    for (const { primary, sources = [] } of controllers) {
-      left.set(resourceName(primary.resource), primary.resource)
-      for (const { resource, optional } of sources) if (optional !== true) left.set(resourceName(resource), resource)
-    }
-    for (let round = 0; left.size > 0; round++) {
-      for (const [name, resource] of left) {
-        try {
-          if (await isServed(client, resource, signal)) left.delete(name)
-          else if (round === 0)
-            this.#log.error({ err: new ResourceNotServed(`${name} in ${resource.version}`) }, 'A resource is not served; waiting for it')
-        } catch (error) {
-          if (signal.aborted) throw signal.reason
-          if (round === 0) this.#log.warn({ resource: name, err: toError(error) }, 'Could not ask what the API server serves; trying again')
-        }
-      }
-      this.#unserved = [...left.keys()]
-      if (left.size > 0) await sleep(clock, 100 + backoff(definitionBackoff, round, random()), signal)
-    }
-    await this.#compareDefinitions(signal)
+/** The watched resources that the API has to serve, each once. */
+function neededBy(controllers: readonly ControllerOptions[]): readonly Resource[] {
+  const needed = new Map<string, Resource>()
+  for (const { primary, sources = [] } of controllers) {
+    needed.set(resourceName(primary.resource), primary.resource)
+    for (const { resource, optional } of sources) if (optional !== true) needed.set(resourceName(resource), resource)
   }
-
-  async #compareDefinitions(signal: AbortSignal): Promise<void> {
-    for (const { resource, schemaHash } of this.#options.definitions ?? []) {
-      const name = resourceName(resource)
-      try {
-        if ((await servedSchemaHash(this.#options.client, resource, signal)) === schemaHash) continue
-        this.#outdated.add(name)
-        this.#log.warn(
-          { definition: name, reason: 'CRDOutdated' },
-          'The definition in the cluster is not the one of this version; update it, or fields get lost',
-        )
-      } catch (error) {
-        if (signal.aborted) throw signal.reason
-        if (isForbidden(error))
-          this.#log.info({ definition: name }, 'May not read the definition, so it is not compared with that of this version')
-        else this.#log.warn({ definition: name, err: toError(error) }, 'Could not compare the definition with that of this version')
-      }
-    }
-  }
+  return [...needed.values()]
 }
