@@ -25,6 +25,13 @@ const withStorage = (storage: Spec): Spec => ({ ...minimalSpec, database: { type
 const withHttp = (http: Spec): Spec => ({ ...minimalSpec, http })
 const digest = `sha256:${'0123456789abcdef'.repeat(4)}`
 
+const external = (more: Spec = {}): Spec => ({
+  ...minimalSpec,
+  database: { type: 'PostgreSQL', external: { secretRef: { name: 'notes-db' }, ...more } },
+})
+const production: Spec = { ...external(), environment: 'Production', image: `registry.example/notejam@${digest}` }
+const withEnvironment = (name: string): Spec => ({ ...minimalSpec, app: { extraEnv: [{ name, value: 'x' }] } })
+
 /** The rules of NotejamInstance. A rule without a fixture fails the test. */
 export const instanceRules: readonly RuleFixture[] = [
   {
@@ -51,7 +58,7 @@ export const instanceRules: readonly RuleFixture[] = [
   },
   {
     rule: 'Production needs a database server',
-    accepted: { ...minimalSpec, environment: 'Development' },
+    accepted: production,
     refused: { ...minimalSpec, environment: 'Production' },
     message: "Production needs a database server outside the app's pod",
   },
@@ -156,5 +163,66 @@ export const instanceRules: readonly RuleFixture[] = [
     accepted: { ...minimalSpec, app: { publicURL: 'http://localhost:8080' } },
     refused: { ...minimalSpec, app: { publicURL: 'https://example.org/notes' } },
     message: 'publicURL must be http://host or https://host',
+  },
+  {
+    rule: 'Production names its image by digest',
+    accepted: production,
+    refused: { ...production, image: 'registry.example/notejam:1.0.0' },
+    message: 'Production names its image by digest',
+  },
+  {
+    rule: 'Production is served over TLS',
+    accepted: { ...production, http: { hosts: ['notes.example.org'], ingress: { tls: { secretRef: { name: 'tls' } } } } },
+    refused: { ...production, http: { hosts: ['notes.example.org'], ingress: {} } },
+    message: 'Production serves people over TLS only',
+  },
+  {
+    rule: 'the pods stay within the connections of the server',
+    accepted: { ...external({ maxConnections: 50 }), replicas: 3 },
+    refused: { ...external({ maxConnections: 49 }), replicas: 3 },
+    message: '(replicas + 2) × database.poolSizePerReplica must stay within',
+  },
+  {
+    rule: 'the default of replicas counts against the connections too',
+    accepted: external({ maxConnections: 40 }),
+    refused: external({ maxConnections: 39 }),
+    message: '(replicas + 2) × database.poolSizePerReplica must stay within',
+  },
+  {
+    rule: 'the engine stays',
+    before: external(),
+    accepted: external({ tls: { mode: 'Require' } }),
+    refused: { ...minimalSpec, database: { type: 'MySQL', external: { secretRef: { name: 'notes-db' } } } },
+    message: 'database.type cannot be changed',
+  },
+  {
+    rule: 'a server has its block',
+    accepted: external(),
+    refused: { ...minimalSpec, database: { type: 'MySQL' } },
+    message: 'database.type PostgreSQL and MySQL need the block database.external',
+  },
+  {
+    rule: 'SQLite has no server',
+    accepted: minimalSpec,
+    refused: { ...minimalSpec, database: { type: 'SQLite', sqlite: { storage: {} }, external: { secretRef: { name: 'notes-db' } } } },
+    message: 'database.external is for type PostgreSQL and MySQL',
+  },
+  {
+    rule: 'a server has no file',
+    accepted: external(),
+    refused: { ...minimalSpec, database: { type: 'MySQL', external: { secretRef: { name: 'notes-db' } }, sqlite: { storage: {} } } },
+    message: 'database.sqlite is for type SQLite',
+  },
+  {
+    rule: 'a variable has a name that a shell takes',
+    accepted: withEnvironment('LOG_LEVEL'),
+    refused: withEnvironment('LOG-LEVEL'),
+    message: 'the name of a variable holds letters, digits and underscores',
+  },
+  {
+    rule: "a variable is not the operator's",
+    accepted: withEnvironment('THROTTLE_PER_ADDRESS'),
+    refused: withEnvironment('DATABASE_URL'),
+    message: "this variable is the operator's to set",
   },
 ]

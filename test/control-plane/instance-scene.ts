@@ -18,6 +18,7 @@ const childTypes = [
   { apiVersion: 'v1', kind: 'Secret' },
   { apiVersion: 'v1', kind: 'PersistentVolumeClaim' },
   { apiVersion: 'networking.k8s.io/v1', kind: 'Ingress' },
+  { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget' },
 ] as const
 
 /** The parts of an instance that tests look at. */

@@ -135,4 +135,36 @@ describe('an instance', () => {
 
     await waitFor(async () => (await hash()) !== first, { what: 'the pods being rolled', timeoutMs: 15_000 })
   })
+
+  it('runs several pods on an external database, rolled without a gap, spread, and protected from drains', async () => {
+    const scene = await Scene.open(api, inject('controlPlane').kubeconfig)
+    const database = (data: object) => ({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'notes-db', namespace: scene.namespace },
+      stringData: data,
+    })
+    await api.create(database({ host: 'db.example.org', user: 'notes', database: 'notes' }))
+    await scene.create('good-1', {
+      replicas: 3,
+      database: { type: 'PostgreSQL', poolSizePerReplica: 5, external: { secretRef: { name: 'notes-db' }, tls: { mode: 'Require' } } },
+    })
+    expect(await scene.until('Stalled', 'True', 'SecretKeyMissing')).toContain('it lacks password')
+    await api.apply(database({ password: 'hunter2hunter2' }))
+    await scene.served('good-1')
+
+    const deployment = JSON.stringify(await api.get(deploymentType, 'notes', scene.namespace))
+    expect(deployment).toContain('"rollingUpdate":{"maxUnavailable":0,"maxSurge":1}')
+    expect(deployment).toContain('{"name":"DATABASE_POOL_MAX","value":"5"}')
+    expect(deployment).toContain('"preStop":{"sleep":{"seconds":10}}')
+    expect(deployment).not.toContain('hunter2')
+    expect((await scene.get())?.status).toMatchObject({ readyReplicas: 3 })
+    const kinds = async () => new Set((await scene.children()).map(({ kind }) => kind))
+    expect(await kinds()).toContain('PodDisruptionBudget')
+    expect(await kinds()).not.toContain('PersistentVolumeClaim')
+
+    await scene.edit({ replicas: 1 })
+    await waitFor(async () => !(await kinds()).has('PodDisruptionBudget'), { what: 'the disruption budget being gone', timeoutMs: 15_000 })
+    await scene.until('Ready', 'True', 'Serving')
+  })
 })

@@ -45,9 +45,49 @@ export interface NotejamInstance {
      */
     database: {
       /**
-       * type is the engine. SQLite is a file on a volume beside the app, for Development and Test.
+       * type is the engine. SQLite is a file on a volume beside the app, for Development and Test; MySQL stands for MariaDB too. It cannot be changed.
        */
-      type: 'SQLite'
+      type: 'SQLite' | 'PostgreSQL' | 'MySQL'
+      /**
+       * poolSizePerReplica is how many connections one pod opens at most; 10 if not given. Not used with SQLite.
+       */
+      poolSizePerReplica?: number
+      /**
+       * external is a database server that somebody else runs. Only with type PostgreSQL or MySQL. The operator never drops it.
+       */
+      external?: {
+        /**
+         * secretRef names a Secret of this namespace with either the entry url, or the entries host, user, password, database and if need be port. A changed content rolls the pods.
+         */
+        secretRef: {
+          /**
+           * name of the Secret.
+           */
+          name: string
+        }
+        /**
+         * tls says how the connection is protected.
+         */
+        tls?: {
+          /**
+           * mode is Disable (in clear), Require (encrypted, nobody checked), VerifyCA (the server's certificate is checked) or VerifyFull (its name too; the default).
+           */
+          mode?: 'Disable' | 'Require' | 'VerifyCA' | 'VerifyFull'
+          /**
+           * caSecretRef names a Secret of this namespace whose entry ca.crt signed the server's certificate; without it the public authorities count.
+           */
+          caSecretRef?: {
+            /**
+             * name of the Secret.
+             */
+            name: string
+          }
+        }
+        /**
+         * maxConnections is how many connections the server has for this instance; what its pods could open at most is held against it.
+         */
+        maxConnections?: number
+      }
       /**
        * sqlite keeps the notes in a file on a PersistentVolumeClaim. Only with type SQLite.
        */
@@ -172,9 +212,48 @@ export interface NotejamInstance {
       }
     }
     /**
+     * availability says how the pods are spread and protected. From two replicas on, a disruption budget keeps drains from taking more than one pod at a time.
+     */
+    availability?: {
+      /**
+       * zoneSpread over zones is Preferred (as even as the nodes allow; the default) or Required (a pod waits rather than unbalance them; every node needs the label topology.kubernetes.io/zone).
+       */
+      zoneSpread?: 'Preferred' | 'Required'
+      /**
+       * nodeLossSeconds is how long a pod stays bound to a node that was lost before it is replaced; 30 if not given, and not used with SQLite, whose volume is on that node.
+       */
+      nodeLossSeconds?: number
+      /**
+       * priorityClassName of the app's pods.
+       */
+      priorityClassName?: string
+    }
+    /**
      * app sets the Notejam app itself.
      */
     app?: {
+      /**
+       * extraEnv are further environment variables of the app, for what the image offers and no field here does.
+       */
+      extraEnv?: {
+        /**
+         * name of the variable.
+         */
+        name: string
+        /**
+         * value of the variable, in clear; for a secret use the fields that name Secrets.
+         */
+        value: string
+      }[]
+      /**
+       * smtpSecretRef names a Secret of this namespace whose entry url is the mail server, as smtps://user:password@host:465. Without it mail waits inside the app.
+       */
+      smtpSecretRef?: {
+        /**
+         * name of the Secret.
+         */
+        name: string
+      }
       /**
        * secretRef names a Secret of this namespace whose entry secret-key (at least 32 bytes) keys what the app signs and hashes. Without it the operator makes one. A changed content rolls the pods.
        */

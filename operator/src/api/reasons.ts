@@ -29,8 +29,9 @@ const stalledReasons = {
     'The pods of a new image did not become ready within spec.release.rollout.progressDeadlineSeconds; the image before was put back, if there was one.',
   SchemaDrifted:
     'The migration Job found applied migrations whose content is not that of its image. Give the image that made the schema, or a later one of the same line.',
-  SecretKeyMissing: 'The Secret that the spec names has no entry secret-key, or one shorter than 32 bytes. Add it.',
-  SecretNotFound: 'The Secret that the spec names is not there. Create it in the namespace of the instance.',
+  SecretInvalid: 'A Secret that the spec names holds something that cannot be used; the message says what. Correct it.',
+  SecretKeyMissing: 'A Secret that the spec names lacks an entry, or one is too short; the message says which. Add it.',
+  SecretNotFound: 'A Secret that the spec names is not there. Create it in the namespace of the instance.',
   StorageNotExpandable:
     'The volume could not be grown: its storage class does not allow it. Set the size back, or use another class in a new instance.',
 } as const

@@ -71,10 +71,12 @@ export function planChildren(observation: Observation, plan: ReleasePlan, { appl
 export async function createMigrationJob(observation: Observation, plan: ReleasePlan, context: ReconcileContext): Promise<Applications> {
   const { instance, policy, appPods } = observation
   const { operation, release } = plan
-  if (operation === undefined || plan.job !== 'Create') return nothingApplied
+  const { connection } = observation.secrets
+  if (operation === undefined || connection === undefined || plan.job !== 'Create') return nothingApplied
   const image = release.target?.image ?? instance.spec.image
-  const besideApp = appPods.some(({ spec, status }) => spec.nodeName !== undefined && status?.phase === 'Running')
-  const desired = buildMigrationJob({ instance, policy, image, releaseID: operation.id, besideApp })
+  const besideApp =
+    connection.type === 'SQLite' && appPods.some(({ spec, status }) => spec.nodeName !== undefined && status?.phase === 'Running')
+  const desired = buildMigrationJob({ instance, policy, connection, image, releaseID: operation.id, besideApp })
   try {
     const { action, object } = await context.applier.apply({ resource: resources.jobs, desired, owner: instance, createOnly: true })
     const note = `Job ${object.metadata.name} migrates the database for ${image}`
@@ -96,9 +98,15 @@ export async function withdrawJob({ instance, jobs, jobUID }: Observation, { app
 
 /** Deletes children that the spec does not ask for any more, and the Jobs of releases that the history has forgotten. */
 export async function prune(observation: Observation, plan: ReleasePlan, { applier }: ReconcileContext): Promise<void> {
-  const { instance, ingress, jobs } = observation
+  const { instance, ingress, disruptionBudget, jobs } = observation
   const wanted = new Set(childrenOf(observation, plan).map(({ desired }) => `${desired.kind}/${desired.metadata.name}`))
-  if (ingress !== undefined && !wanted.has(`Ingress/${ingress.metadata.name}`)) await applier.delete(resources.ingresses, ingress, instance)
+  const optional = [
+    [resources.ingresses, ingress],
+    [resources.podDisruptionBudgets, disruptionBudget],
+  ] as const
+  for (const [resource, object] of optional) {
+    if (object !== undefined && !wanted.has(`${resource.kind}/${object.metadata.name}`)) await applier.delete(resource, object, instance)
+  }
   const { current, history = [] } = plan.release
   const kept = new Set([plan.operation?.id, current?.id, ...history.map(({ id }) => id)])
   for (const job of jobs) {
@@ -112,8 +120,7 @@ function isFinished({ status }: Job): boolean {
 
 /** The objects that the operator keeps for the instance: what was applied in this pass, and what was there. */
 export function inventoryOf(observation: Observation, applied: readonly KubeObject[]): readonly KubeObject[] {
-  const { instance, deployment, claim, ingress, service, secret } = observation
-  const own = secret.object?.metadata.ownerReferences?.some(({ uid }) => uid === instance.metadata.uid) === true ? secret.object : undefined
-  const all = [claim, service, deployment, ingress, own, ...applied].filter((object) => object !== undefined)
+  const { deployment, claim, disruptionBudget, ingress, service, secrets } = observation
+  const all = [claim, service, deployment, disruptionBudget, ingress, secrets.own, ...applied].filter((object) => object !== undefined)
   return [...new Map(all.map((object) => [`${object.kind}/${object.metadata.name}`, object])).values()]
 }

@@ -8,7 +8,14 @@ import { podsByInstance } from './observe.ts'
 import { createInstanceReconciler, type InstanceReconcilerOptions } from './reconcile.ts'
 
 /** Children that are applied: read by name where they may be somebody else's, written, deleted. */
-const applied = [resources.deployments, resources.ingresses, resources.jobs, resources.persistentVolumeClaims, resources.services] as const
+const applied = [
+  resources.deployments,
+  resources.ingresses,
+  resources.jobs,
+  resources.persistentVolumeClaims,
+  resources.podDisruptionBudgets,
+  resources.services,
+] as const
 
 /** What the controller calls; the chart's role is made of it. */
 export const instanceAccess: readonly AccessRule[] = [

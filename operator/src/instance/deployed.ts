@@ -1,8 +1,7 @@
-import { annotations } from '../api/labels.ts'
 import type { Release } from '../api/notejam.ts'
 import type { Observation } from './observe.ts'
 import { templateHash, type DeploymentInput } from './resources/deployment.ts'
-import { readRollout, type RolloutState } from './rollout.ts'
+import { readRollout, templateHashOf, type RolloutState } from './rollout.ts'
 
 /** What a plan deploys. */
 export interface Deploy {
@@ -11,22 +10,26 @@ export interface Deploy {
 }
 
 /**
- * Everything that the Deployment depends on. While the Secret cannot be read the hash of the running pods is kept: to lose a Secret must not
- * restart what still serves.
+ * Everything that the Deployment depends on; undefined while a Secret cannot be read: then it is left as it is, for to lose a Secret must not restart
+ * what still serves.
  */
-export function deploymentInput(observation: Observation, { image, release }: Deploy): DeploymentInput {
-  const { instance, policy, secret, deployment } = observation
-  const live = deployment?.spec.template.metadata?.annotations?.[annotations.secretHash]
+export function deploymentInput(observation: Observation, { image, release }: Deploy): DeploymentInput | undefined {
+  const { instance, policy, secrets } = observation
+  if (secrets.hash === undefined || secrets.connection === undefined) return undefined
   return {
     instance,
     policy,
     image,
+    connection: secrets.connection,
     release: { id: release.id ?? '', image: release.image },
-    secretHash: secret.hash ?? live ?? '',
+    secretHash: secrets.hash,
   }
 }
 
-/** How far the Deployment is with a release. */
+/** How far the Deployment is with a release; while a Secret cannot be read, with what it has. */
 export function rolloutOf(observation: Observation, deploy: Deploy): RolloutState {
-  return readRollout(observation.deployment, observation.appPods, templateHash(deploymentInput(observation, deploy)))
+  const { deployment, appPods } = observation
+  const input = deploymentInput(observation, deploy)
+  const hash = input === undefined ? (deployment === undefined ? undefined : templateHashOf(deployment.spec.template)) : templateHash(input)
+  return hash === undefined ? { type: 'NotApplied' } : readRollout(deployment, appPods, hash)
 }

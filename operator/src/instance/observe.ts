@@ -10,7 +10,7 @@ import type { ReconcileContext } from '../runtime/reconciler.ts'
 import { readJobState, type JobState } from './job-state.ts'
 import type { Stall } from './release.ts'
 import { migrationJobName, ownSecretName, workloadName } from './resources/names.ts'
-import { createSecret, outlives, readSecret, type SecretState } from './secrets.ts'
+import { outlives, readSecrets, type SecretsState } from './secrets.ts'
 import { isPaused } from './status.ts'
 
 /** Index of the pods by the instance that they belong to. */
@@ -25,12 +25,13 @@ export interface Observation {
   readonly claim: PersistentVolumeClaim | undefined
   readonly ingress: KubeObject | undefined
   readonly service: KubeObject | undefined
+  readonly disruptionBudget: KubeObject | undefined
   readonly jobs: readonly Job[]
   readonly job: JobState
   readonly jobUID: string | undefined
   /** Pods of the app that have not ended. */
   readonly appPods: readonly Pod[]
-  readonly secret: SecretState
+  readonly secrets: SecretsState
   /** What is missing, or in the way. */
   readonly problems: readonly Stall[]
   /** Objects of an earlier instance of the same name, which must be gone first. */
@@ -51,15 +52,12 @@ export async function observe(
   const pods = cache.byIndex<Pod>(resources.pods, podsByInstance, `${key.namespace}/${key.name}`)
   const jobs = cache.controlledBy<Job>(resources.jobs, uid)
   const [deployment] = cache.controlledBy<Deployment>(resources.deployments, uid)
-  const options = { client, signal, instance, policy }
-  const mayCreate = instance.spec.app?.secretRef === undefined && !isPaused(instance) && instance.metadata.deletionTimestamp === undefined
-  let secret = await readSecret(options)
-  if (secret.object === undefined && secret.problem?.reason === 'SecretNotFound' && mayCreate)
-    secret = await createSecret(options, randomKey)
+  const mayCreate = !isPaused(instance) && instance.metadata.deletionTimestamp === undefined
+  const secrets = await readSecrets({ client, signal, instance, policy, randomKey: mayCreate ? randomKey : undefined })
   const job = jobs.find(({ metadata }) => metadata.name === migrationJobName(instance, instance.status?.operation?.id ?? ''))
-  const outlived = findOutlived(instance, secret, context)
+  const outlived = findOutlived(instance, secrets, context)
   const foreign = outlived.length > 0 ? undefined : await findForeignWorkload(deployment, key, context)
-  const problems = [secret.problem, foreign, await findMissingClaim(instance, context)]
+  const problems = [...secrets.problems, foreign, await findMissingClaim(instance, context)]
   return {
     instance,
     policy,
@@ -67,6 +65,7 @@ export async function observe(
     deployment,
     claim: cache.controlledBy<PersistentVolumeClaim>(resources.persistentVolumeClaims, uid)[0],
     ingress: cache.controlledBy(resources.ingresses, uid)[0],
+    disruptionBudget: cache.controlledBy(resources.podDisruptionBudgets, uid)[0],
     service: cache.controlledBy(resources.services, uid)[0],
     jobs,
     job: readJobState(
@@ -75,7 +74,7 @@ export async function observe(
     ),
     jobUID: job?.metadata.uid,
     appPods: pods.filter((pod) => pod.metadata.labels?.['app.kubernetes.io/component'] === 'app' && !hasEnded(pod)),
-    secret,
+    secrets,
     problems: problems.filter((problem) => problem !== undefined),
     outlived,
     now: clock.now(),
@@ -87,15 +86,16 @@ const watchedChildren = [
   resources.ingresses,
   resources.jobs,
   resources.persistentVolumeClaims,
+  resources.podDisruptionBudgets,
   resources.services,
 ] as const
 
-function findOutlived(instance: NotejamInstance, secret: SecretState, { cache }: ReconcileContext): readonly string[] {
+function findOutlived(instance: NotejamInstance, secrets: SecretsState, { cache }: ReconcileContext): readonly string[] {
   const { namespace } = keyOf(instance)
   const found = watchedChildren.flatMap((resource) => cache.list(resource, namespace)).filter((object) => outlives(object, instance))
   return [
     ...found.map((object) => `${object.kind} ${object.metadata.name}`),
-    ...(secret.outlived ? [`Secret ${ownSecretName(instance)}`] : []),
+    ...(secrets.outlived ? [`Secret ${ownSecretName(instance)}`] : []),
   ]
 }
 

@@ -3,76 +3,136 @@ import type { NotejamInstance } from '../api/notejam.ts'
 import type { Secret } from '../api/objects.ts'
 import type { Client } from '../kube/client.ts'
 import { isAlreadyExists, isNotFound } from '../kube/errors.ts'
-import { controllerOf, type DynamicObject, type KubeObject } from '../kube/object.ts'
+import { controllerOf, type KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
+import { describeConnection, type Connection } from './connection.ts'
 import type { Stall } from './release.ts'
-import { ownSecretName, secretName } from './resources/names.ts'
+import { secretName } from './resources/names.ts'
 import { secretKeyEntry, type RenderInput } from './resources/render-input.ts'
 import { buildSessionSecret, secretKeyBytes } from './resources/secret.ts'
 
-/** The Secret that the pods read, without what is in it. */
-export interface SecretState {
-  /** The object without its data; undefined when it is not there. */
-  readonly object: KubeObject | undefined
-  /** Hash of its content, so that a change rolls the pods; undefined when it cannot be used. */
+/** What the Secrets of an instance come to; never what is in them. */
+export interface SecretsState {
+  /** The Secret that the operator made, without its data. */
+  readonly own: KubeObject | undefined
+  /** Hash of everything that the pods read, so that a change rolls them; undefined while something is missing. */
   readonly hash: string | undefined
-  readonly problem: Stall | undefined
+  /** How the pods reach the database; undefined while its Secret cannot be used. */
+  readonly connection: Connection | undefined
+  readonly problems: readonly Stall[]
   /** The one that is there was an earlier instance's of the same name, and is about to be collected. */
   readonly outlived: boolean
 }
 
-/** What {@link readSecret} needs. */
-export interface SecretOptions extends RenderInput {
+/** What {@link readSecrets} needs. */
+export interface SecretsOptions extends RenderInput {
   readonly client: Client
   readonly signal: AbortSignal
+  /** Gives so many random bytes in base64; undefined: nothing may be made. */
+  readonly randomKey: ((bytes: number) => string) | undefined
+}
+
+/** A Secret with its entries decoded. */
+interface Opened {
+  readonly object: KubeObject
+  readonly entries: ReadonlyMap<string, Buffer>
 }
 
 /**
- * Reads the Secret with the app's key by its name. Secrets are never listed nor watched: no role could limit that to those of ours.
+ * Reads the Secrets that an instance names, by their names; makes the operator's own. They are never listed nor watched: no role could limit that to
+ * those of instances.
  */
-export async function readSecret({ client, instance, signal }: SecretOptions): Promise<SecretState> {
-  const name = secretName(instance)
-  try {
-    const secret = await client.get<Secret>(resources.secrets, { namespace: instance.metadata.namespace ?? '', name }, { signal })
-    return inspect(secret, instance)
-  } catch (error) {
-    if (!isNotFound(error)) throw error
-    return { ...unusable, problem: missing(name) }
+export async function readSecrets(options: SecretsOptions): Promise<SecretsState> {
+  const { instance } = options
+  const problems: Stall[] = []
+  const hash = createHash('sha256')
+  const session = await openSession(options)
+  const foreign = session !== undefined && isOwnName(instance) && controllerOf(session.object)?.uid !== instance.metadata.uid
+  const outlived = foreign && outlives(session.object, instance)
+  if (foreign && !outlived) problems.push(notOurs(session.object))
+  if (session === undefined) problems.push(missing(secretName(instance), [secretKeyEntry]))
+  else if (!foreign) problems.push(...checkSession(session))
+  if (session !== undefined && !foreign) hash.update(session.entries.get(secretKeyEntry) ?? '')
+
+  const { connection, more } = await openConnection(options, problems)
+  for (const opened of more) {
+    for (const [entry, value] of [...opened.entries].toSorted(([a], [b]) => (a < b ? -1 : 1))) hash.update(`\0${entry}\0`).update(value)
+  }
+  return {
+    own: session !== undefined && !foreign && isOwnName(instance) ? session.object : undefined,
+    hash: problems.length > 0 || outlived ? undefined : hash.digest('hex').slice(0, 16),
+    connection,
+    problems,
+    outlived,
   }
 }
 
-/**
- * Makes the Secret of the operator's own; one that is there already is not touched.
- *
- * @param randomKey - gives so many random bytes in base64
- */
-export async function createSecret(options: SecretOptions, randomKey: (bytes: number) => string): Promise<SecretState> {
-  const secret = buildSessionSecret(options, randomKey(secretKeyBytes))
+function isOwnName(instance: NotejamInstance): boolean {
+  return instance.spec.app?.secretRef === undefined
+}
+
+async function openSession(options: SecretsOptions): Promise<Opened | undefined> {
+  const { instance, client, signal, randomKey } = options
+  const found = await open(options, secretName(instance))
+  if (found !== undefined || !isOwnName(instance) || randomKey === undefined) return found
   try {
-    const created = await options.client.create<DynamicObject & Secret>(resources.secrets, secret, { signal: options.signal })
-    return inspect(created, options.instance)
+    return decode(await client.create<Secret>(resources.secrets, buildSessionSecret(options, randomKey(secretKeyBytes)), { signal }))
   } catch (error) {
     if (!isAlreadyExists(error)) throw error
-    return readSecret(options)
+    return open(options, secretName(instance))
   }
 }
 
-const unusable: SecretState = { object: undefined, hash: undefined, problem: undefined, outlived: false }
+function checkSession({ object, entries }: Opened): readonly Stall[] {
+  if ((entries.get(secretKeyEntry)?.length ?? 0) >= secretKeyBytes) return []
+  const message = `Secret ${object.metadata.name} needs the entry ${secretKeyEntry} with at least ${secretKeyBytes} bytes`
+  return [{ reason: 'SecretKeyMissing', message }]
+}
 
-function inspect(secret: Secret, instance: NotejamInstance): SecretState {
-  const { data = {}, ...object } = secret
-  const { name } = secret.metadata
-  if (name === ownSecretName(instance) && controllerOf(secret)?.uid !== instance.metadata.uid) {
-    if (outlives(secret, instance)) return { ...unusable, outlived: true }
-    const message = `Secret ${name} exists and does not belong to this instance, so it is left alone. Rename or delete it, or name it in spec.app.secretRef`
-    return { ...unusable, problem: { reason: 'NameConflict', message } }
+/** Opens the Secrets for the database and the mail server. */
+async function openConnection(
+  options: SecretsOptions,
+  problems: Stall[],
+): Promise<{ readonly connection: Connection | undefined; readonly more: readonly Opened[] }> {
+  const { spec } = options.instance
+  const { external } = spec.database
+  const more: Opened[] = []
+  const require = async (name: string, entry: string): Promise<void> => {
+    const opened = await open(options, name)
+    if (opened === undefined) problems.push(missing(name, [entry]))
+    else if (!opened.entries.has(entry)) problems.push({ reason: 'SecretKeyMissing', message: `Secret ${name} needs the entry ${entry}` })
+    else more.push(opened)
   }
-  const key = Buffer.from(data[secretKeyEntry] ?? '', 'base64')
-  if (key.length < secretKeyBytes) {
-    const message = `Secret ${name} needs the entry ${secretKeyEntry} with at least ${secretKeyBytes} bytes`
-    return { ...unusable, object, problem: { reason: 'SecretKeyMissing', message } }
+  if (spec.app?.smtpSecretRef !== undefined) await require(spec.app.smtpSecretRef.name, 'url')
+  if (external?.tls?.caSecretRef !== undefined) await require(external.tls.caSecretRef.name, 'ca.crt')
+  const { name } = external?.secretRef ?? {}
+  const database = name === undefined ? undefined : await open(options, name)
+  if (name !== undefined && database === undefined) {
+    problems.push(missing(name, ['url']))
+    return { connection: undefined, more }
   }
-  return { ...unusable, object, hash: createHash('sha256').update(key).digest('hex').slice(0, 16) }
+  if (database !== undefined) more.push(database)
+  const result = describeConnection(spec, database?.entries ?? new Map())
+  if ('connection' in result) return { connection: result.connection, more }
+  const message =
+    'missing' in result
+      ? `Secret ${name} needs the entry url, or the entries host, user, password and database; it lacks ${result.missing.join(', ')}`
+      : `The entry url of Secret ${name} is not one of database.type ${spec.database.type}; give postgres://… or mysql://…`
+  problems.push({ reason: 'missing' in result ? 'SecretKeyMissing' : 'SecretInvalid', message })
+  return { connection: undefined, more }
+}
+
+async function open({ client, instance, signal }: SecretsOptions, name: string): Promise<Opened | undefined> {
+  try {
+    return decode(await client.get<Secret>(resources.secrets, { namespace: instance.metadata.namespace ?? '', name }, { signal }))
+  } catch (error) {
+    if (isNotFound(error)) return undefined
+    throw error
+  }
+}
+
+function decode({ data = {}, ...object }: Secret): Opened {
+  return { object, entries: new Map(Object.entries(data).map(([entry, value]) => [entry, Buffer.from(value, 'base64')])) }
 }
 
 /** Whether an object belongs to an earlier instance of the same name: its deletion is a matter of moments. */
@@ -81,6 +141,11 @@ export function outlives(object: KubeObject, instance: NotejamInstance): boolean
   return owner?.kind === 'NotejamInstance' && owner.name === instance.metadata.name && owner.uid !== instance.metadata.uid
 }
 
-function missing(name: string): Stall {
-  return { reason: 'SecretNotFound', message: `Secret ${name} is not there; create it with the entry ${secretKeyEntry}` }
+function notOurs({ metadata }: KubeObject): Stall {
+  const message = `Secret ${metadata.name} exists and does not belong to this instance, so it is left alone. Rename or delete it, or name it in spec.app.secretRef`
+  return { reason: 'NameConflict', message }
+}
+
+function missing(name: string, entries: readonly string[]): Stall {
+  return { reason: 'SecretNotFound', message: `Secret ${name} is not there; create it with the entry ${entries.join(', ')}` }
 }

@@ -2,6 +2,7 @@ import type { DynamicObject } from '../../kube/object.ts'
 import { resources, type Resource } from '../../kube/resource.ts'
 import { buildClaim } from './claim.ts'
 import { buildDeployment, type DeploymentInput } from './deployment.ts'
+import { buildDisruptionBudget } from './disruption-budget.ts'
 import { buildIngress } from './ingress.ts'
 import type { RenderInput } from './render-input.ts'
 import { buildService } from './service.ts'
@@ -22,6 +23,7 @@ export function renderChildren(input: RenderInput, deployment: Omit<DeploymentIn
     [resources.persistentVolumeClaims, buildClaim(input)],
     [resources.services, buildService(input)],
     [resources.deployments, deployment === undefined ? undefined : buildDeployment({ ...input, ...deployment })],
+    [resources.podDisruptionBudgets, buildDisruptionBudget(input)],
     [resources.ingresses, buildIngress(input)],
   ]
   return rendered.flatMap(([resource, desired]) => (desired === undefined ? [] : [{ resource, desired }]))

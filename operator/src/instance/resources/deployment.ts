@@ -3,10 +3,10 @@ import { annotations, childLabels, childMetadata, selectorLabels } from '../../a
 import type { DynamicObject } from '../../kube/object.ts'
 import { workloadName } from './names.ts'
 import { commonEnvironment, commonMounts, commonVolumes, hardenedContainer, hardenedPod, pullSecrets } from './pod.ts'
-import { ports, type RenderInput } from './render-input.ts'
+import { ports, type PodInput } from './render-input.ts'
 
 /** What a Deployment depends on beside the instance. */
-export interface DeploymentInput extends RenderInput {
+export interface DeploymentInput extends PodInput {
   /** Image to run, by digest where it is known. */
   readonly image: string
   /** The release that brought the image: its id, and the image as the spec named it. */
@@ -15,10 +15,18 @@ export interface DeploymentInput extends RenderInput {
   readonly secretHash: string
 }
 
-/** Seconds in which the app finishes the requests that it has, after it was told to stop. */
-const stopSeconds = 25
-/** What the kubelet needs around that. */
-const graceMarginSeconds = 5
+/**
+ * How a pod ends, in seconds. `preStop`: it goes on as before while proxies learn of its end; `drain`: it is not ready, and closes connections with its
+ * answers; `stop`: what still runs may end; `margin`: what the kubelet needs around that.
+ */
+const endings = {
+  /** Nobody else can serve while the only pod stops, so waiting for proxies would only make the gap longer. */
+  Recreate: { preStop: 0, drain: 0, stop: 25, margin: 5 },
+  RollingUpdate: { preStop: 10, drain: 5, stop: 25, margin: 5 },
+} as const
+
+/** Seconds after which a pod on a lost node is replaced, where nobody said so. */
+const defaultNodeLossSeconds = 30
 
 /** The Deployment that serves the app. */
 export function buildDeployment(input: DeploymentInput): DynamicObject {
@@ -37,7 +45,7 @@ export function buildDeployment(input: DeploymentInput): DynamicObject {
       minReadySeconds: policy.minReadySeconds,
       progressDeadlineSeconds: policy.progressDeadlineSeconds,
       selector: { matchLabels: selectorLabels(name, 'app') },
-      strategy: { type: policy.rolloutStrategy },
+      strategy: strategyOf(input),
       template: buildTemplate(input),
     },
   }
@@ -51,10 +59,12 @@ export function templateHash(input: DeploymentInput): string {
 function buildTemplate(input: DeploymentInput) {
   const { instance } = input
   const labels = childLabels(instance.metadata.name, 'app')
+  const ending = endings[input.policy.rolloutStrategy]
   const spec = {
     ...hardenedPod(),
     ...pullSecrets(input),
-    terminationGracePeriodSeconds: stopSeconds + graceMarginSeconds,
+    ...placement(input),
+    terminationGracePeriodSeconds: ending.preStop + ending.drain + ending.stop + ending.margin,
     containers: [buildContainer(input)],
     volumes: commonVolumes(input),
   }
@@ -75,22 +85,64 @@ function buildContainer(input: DeploymentInput) {
       { name: 'ops', containerPort: ports.ops, protocol: 'TCP' },
     ],
     resources: input.policy.resources,
+    ...lifecycle(input),
     // The start may take as long as the roll-out may; the liveness probe begins after it.
     startupProbe: probe('/healthz', { periodSeconds: 1, failureThreshold: 60 }),
     livenessProbe: probe('/healthz', { periodSeconds: 10, failureThreshold: 3 }),
     readinessProbe: probe('/readyz', { periodSeconds: 2, failureThreshold: 2 }),
-    volumeMounts: commonMounts,
+    volumeMounts: commonMounts(input),
   }
 }
 
-function servingEnvironment({ instance }: DeploymentInput) {
+/** The kubelet itself waits: the image has no shell to sleep in. */
+function lifecycle({ policy }: DeploymentInput) {
+  const { preStop } = endings[policy.rolloutStrategy]
+  return preStop === 0 ? {} : { lifecycle: { preStop: { sleep: { seconds: preStop } } } }
+}
+
+function servingEnvironment({ instance, policy }: DeploymentInput) {
+  const { drain, stop } = endings[policy.rolloutStrategy]
   return [
-    // Nobody else can serve while the only pod stops, so it does not go on answering until proxies have noticed.
-    { name: 'DRAIN_SECONDS', value: '0' },
-    { name: 'STOP_TIMEOUT_SECONDS', value: String(stopSeconds) },
+    { name: 'DRAIN_SECONDS', value: String(drain) },
+    { name: 'STOP_TIMEOUT_SECONDS', value: String(stop) },
     // An ingress controller is a pod: its address is a private one. What it says about who asks and how counts.
     ...(instance.spec.http?.ingress === undefined ? [] : [{ name: 'TRUSTED_PROXIES', value: 'uniquelocal' }]),
   ]
+}
+
+/** With more than one pod a new one serves before an old one goes. */
+function strategyOf({ policy }: DeploymentInput) {
+  if (policy.rolloutStrategy === 'Recreate') return { type: 'Recreate' }
+  return { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } }
+}
+
+/** Where pods go. The same for any number of them, so that scaling restarts none. */
+function placement({ instance, policy }: DeploymentInput) {
+  const { availability } = instance.spec
+  const priority = availability?.priorityClassName === undefined ? {} : { priorityClassName: availability.priorityClassName }
+  if (policy.rolloutStrategy === 'Recreate') return priority
+  const spread = (topologyKey: string, whenUnsatisfiable: 'DoNotSchedule' | 'ScheduleAnyway') => ({
+    maxSkew: 1,
+    topologyKey,
+    whenUnsatisfiable,
+    labelSelector: { matchLabels: selectorLabels(instance.metadata.name, 'app') },
+    // Each template by itself: the pods that a roll-out takes away do not count.
+    matchLabelKeys: ['pod-template-hash'],
+  })
+  const tolerationSeconds = availability?.nodeLossSeconds ?? defaultNodeLossSeconds
+  return {
+    ...priority,
+    topologySpreadConstraints: [
+      spread('topology.kubernetes.io/zone', availability?.zoneSpread === 'Required' ? 'DoNotSchedule' : 'ScheduleAnyway'),
+      spread('kubernetes.io/hostname', 'ScheduleAnyway'),
+    ],
+    tolerations: ['not-ready', 'unreachable'].map((condition) => ({
+      key: `node.kubernetes.io/${condition}`,
+      operator: 'Exists',
+      effect: 'NoExecute',
+      tolerationSeconds,
+    })),
+  }
 }
 
 function probe(path: string, times: { readonly periodSeconds: number; readonly failureThreshold: number }) {

@@ -2,14 +2,14 @@ import { annotations, childLabels, childMetadata, selectorLabels } from '../../a
 import type { DynamicObject } from '../../kube/object.ts'
 import { migrationJobName } from './names.ts'
 import { commonEnvironment, commonMounts, commonVolumes, hardenedContainer, hardenedPod, pullSecrets } from './pod.ts'
-import type { RenderInput } from './render-input.ts'
+import type { PodInput } from './render-input.ts'
 
 /** What a migration Job depends on beside the instance. */
-export interface MigrationJobInput extends RenderInput {
+export interface MigrationJobInput extends PodInput {
   /** Image as the spec names it: the digest that this Job gets is the one that is rolled out. */
   readonly image: string
   readonly releaseID: string
-  /** Whether a pod of the app runs: a volume for one node has to be mounted where it is. */
+  /** Whether a pod of the app runs and shares a volume with the Job: one for a single node has to be mounted where it is. */
   readonly besideApp: boolean
 }
 
@@ -56,7 +56,7 @@ export function buildMigrationJob(input: MigrationJobInput): DynamicObject {
               ...hardenedContainer(),
               env: commonEnvironment(input),
               resources: policy.resources,
-              volumeMounts: commonMounts,
+              volumeMounts: commonMounts(input),
             },
           ],
           volumes: commonVolumes(input),

@@ -1,5 +1,5 @@
 import { claimName, secretName } from './names.ts'
-import { paths, ports, secretKeyEntry, type RenderInput } from './render-input.ts'
+import { paths, ports, secretKeyEntry, type PodInput, type RenderInput } from './render-input.ts'
 
 /**
  * Group of the files on the volumes. Any fixed number does: the image names its own user, and the group is what lets it write
@@ -29,34 +29,78 @@ export function hardenedContainer(): Readonly<Record<string, unknown>> {
   }
 }
 
+/** An environment variable of a container. */
+export type Variable =
+  | { readonly name: string; readonly value: string }
+  | { readonly name: string; readonly valueFrom: { readonly secretKeyRef: { readonly name: string; readonly key: string } } }
+
 /** Settings that every command of the image gets. */
-export function commonEnvironment({ instance, policy }: RenderInput): readonly { readonly name: string; readonly value: string }[] {
+export function commonEnvironment(input: PodInput): readonly Variable[] {
+  const { instance, policy } = input
+  const smtp = instance.spec.app?.smtpSecretRef?.name
   return [
-    { name: 'DATABASE_URL', value: `sqlite:${paths.databaseFile}` },
+    ...databaseEnvironment(input),
     { name: 'NOTEJAM_ENVIRONMENT', value: instance.spec.environment },
     { name: 'NOTEJAM_INSTANCE_UID', value: instance.metadata.uid ?? '' },
     { name: 'OPS_PORT', value: String(ports.ops) },
     { name: 'PORT', value: String(ports.http) },
     ...(policy.publicURL === undefined ? [] : [{ name: 'PUBLIC_URL', value: policy.publicURL }]),
     { name: 'SECRET_KEY_FILE', value: `${paths.secrets}/${secretKeyEntry}` },
+    ...(smtp === undefined ? [] : [fromSecret('SMTP_URL', smtp, 'url')]),
+    ...(instance.spec.app?.extraEnv ?? []),
   ]
 }
 
-/** The volumes of a pod: the notes, the key, and room for temporary files (SQLite sorts there). */
-export function commonVolumes({ instance }: RenderInput): readonly unknown[] {
+function databaseEnvironment({ connection }: PodInput): readonly Variable[] {
+  if (connection.type === 'SQLite') return [{ name: 'DATABASE_URL', value: `sqlite:${paths.databaseFile}` }]
+  const { secretName: secret, engine, form, hasPort, tlsMode, caSecretName, poolSize } = connection
+  const address =
+    form === 'url'
+      ? [fromSecret('DATABASE_URL', secret, 'url')]
+      : [
+          { name: 'DB_ENGINE', value: engine },
+          fromSecret('DB_HOST', secret, 'host'),
+          fromSecret('DB_NAME', secret, 'database'),
+          fromSecret('DB_PASSWORD', secret, 'password'),
+          ...(hasPort ? [fromSecret('DB_PORT', secret, 'port')] : []),
+          fromSecret('DB_USER', secret, 'user'),
+        ]
   return [
-    { name: 'data', persistentVolumeClaim: { claimName: claimName(instance) } },
+    ...address,
+    { name: 'DATABASE_POOL_MAX', value: String(poolSize) },
+    { name: 'DATABASE_TLS', value: tlsMode },
+    ...(caSecretName === undefined ? [] : [{ name: 'DATABASE_TLS_CA_FILE', value: `${paths.authority}/ca.crt` }]),
+  ]
+}
+
+function fromSecret(variable: string, name: string, key: string): Variable {
+  return { name: variable, valueFrom: { secretKeyRef: { name, key } } }
+}
+
+/** The volumes of a pod: the notes, the keys, and room for temporary files (SQLite sorts there). */
+export function commonVolumes({ instance, connection }: PodInput): readonly unknown[] {
+  const authority = connection.type === 'Server' ? connection.caSecretName : undefined
+  return [
+    ...(connection.type === 'SQLite' ? [{ name: 'data', persistentVolumeClaim: { claimName: claimName(instance) } }] : []),
     { name: 'secrets', secret: { secretName: secretName(instance), items: [{ key: secretKeyEntry, path: secretKeyEntry }] } },
+    ...(authority === undefined
+      ? []
+      : [{ name: 'authority', secret: { secretName: authority, items: [{ key: 'ca.crt', path: 'ca.crt' }] } }]),
     { name: 'temporary', emptyDir: { sizeLimit: '256Mi' } },
   ]
 }
 
 /** Where the volumes are mounted. */
-export const commonMounts: readonly unknown[] = [
-  { name: 'data', mountPath: paths.data },
-  { name: 'secrets', mountPath: paths.secrets, readOnly: true },
-  { name: 'temporary', mountPath: paths.temporary },
-]
+export function commonMounts({ connection }: PodInput): readonly unknown[] {
+  return [
+    ...(connection.type === 'SQLite' ? [{ name: 'data', mountPath: paths.data }] : []),
+    { name: 'secrets', mountPath: paths.secrets, readOnly: true },
+    ...(connection.type === 'Server' && connection.caSecretName !== undefined
+      ? [{ name: 'authority', mountPath: paths.authority, readOnly: true }]
+      : []),
+    { name: 'temporary', mountPath: paths.temporary },
+  ]
+}
 
 /** Secrets for the pull, if any. */
 export function pullSecrets({ instance }: RenderInput): Readonly<Record<string, unknown>> {

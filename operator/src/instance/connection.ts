@@ -1,0 +1,58 @@
+import type { InstanceSpec } from '../api/notejam.ts'
+
+/** How the pods reach the database: everything that they are told of it, and no secret. */
+export type Connection =
+  | { readonly type: 'SQLite' }
+  | {
+      readonly type: 'Server'
+      readonly engine: 'postgres' | 'mysql'
+      readonly secretName: string
+      /** Whether the Secret holds a URL, or the parts of one. */
+      readonly form: 'url' | 'parts'
+      /** Whether the parts name a port; the engine's standard one otherwise. */
+      readonly hasPort: boolean
+      readonly tlsMode: string
+      /** Absent: the public authorities count. */
+      readonly caSecretName?: string
+      /** Most connections of one pod. */
+      readonly poolSize: number
+    }
+
+/** Entries of a database Secret that has no URL; the port may be left out. */
+export const connectionParts = ['host', 'user', 'password', 'database'] as const
+
+const defaultPoolSize = 10
+const schemes = { PostgreSQL: /^postgres(ql)?:\/\//, MySQL: /^(mysql|mariadb):\/\// } as const
+
+/** What {@link describeConnection} finds. */
+export type ConnectionResult =
+  | { readonly connection: Connection }
+  | { readonly missing: readonly string[] }
+  | { readonly wrongScheme: true }
+
+/**
+ * Describes how to connect.
+ *
+ * @param entries - what the database Secret holds; not looked at for SQLite
+ */
+export function describeConnection({ database }: InstanceSpec, entries: ReadonlyMap<string, Buffer>): ConnectionResult {
+  const { external, type } = database
+  if (type === 'SQLite' || external === undefined) return { connection: { type: 'SQLite' } }
+  const url = entries.get('url')?.toString()
+  const missing = connectionParts.filter((part) => !entries.has(part))
+  if (url === undefined && missing.length > 0) return { missing }
+  if (url !== undefined && !schemes[type].test(url)) return { wrongScheme: true }
+  const ca = external.tls?.caSecretRef?.name
+  return {
+    connection: {
+      type: 'Server',
+      engine: type === 'PostgreSQL' ? 'postgres' : 'mysql',
+      secretName: external.secretRef.name,
+      form: url === undefined ? 'parts' : 'url',
+      hasPort: entries.has('port'),
+      tlsMode: external.tls?.mode ?? 'VerifyFull',
+      ...(ca === undefined ? {} : { caSecretName: ca }),
+      poolSize: database.poolSizePerReplica ?? defaultPoolSize,
+    },
+  }
+}
