@@ -4,8 +4,9 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { cached, cacheRoot, findCached } from './cache.ts'
-import { findGo, goBuild } from './go-build.ts'
-import type { GoToolchain } from './go-build.ts'
+import { goBuild } from './go-build.ts'
+import { ensureGo } from './go-toolchain.ts'
+import type { GoToolchain } from './go-toolchain.ts'
 import type { Progress } from './progress.ts'
 
 interface Recipe {
@@ -169,7 +170,7 @@ export async function ensureBinaries<Name extends BinaryName>(
   const wanted = new Set(names.map((name) => buildableOf(name)))
   const folders = new Map<Buildable, string>()
   let toolchain: Promise<GoToolchain> | undefined
-  const findTool = async (): Promise<GoToolchain> => await (toolchain ??= findGo())
+  const findTool = async (): Promise<GoToolchain> => await (toolchain ??= ensureGo(options))
 
   for (const name of wanted) {
     const version = await entryVersion(name)

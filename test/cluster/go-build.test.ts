@@ -11,6 +11,7 @@ import { binaryNames, isBinaryName, kubernetesComponent } from './binaries.ts'
 import { runCommand } from './command.ts'
 
 const module = fileURLToPath(new URL('go-build.ts', import.meta.url))
+const toolchain = fileURLToPath(new URL('go-toolchain.ts', import.meta.url))
 const isRoot = process.getuid?.() === 0
 
 let folder: string
@@ -22,7 +23,7 @@ afterEach(async () => {
 })
 
 /** Runs a piece of TypeScript in a process of its own, in which the usual places of Go are hidden; gives what it wrote. */
-async function withoutGo(script: string, env: Readonly<Record<string, string>>): Promise<string> {
+async function withoutGo(script: string, env: Readonly<Record<string, string>>, prefix: readonly string[] = []): Promise<string> {
   const hide = 'for at in /usr/local/go /usr/lib/go /usr/lib/go-*; do [ ! -d "$at" ] || mount -t tmpfs tmpfs "$at"; done; exec "$@"'
   const node = [process.execPath, '--input-type=module-typescript', '--eval', script]
   return await runCommand('unshare', [
@@ -31,7 +32,8 @@ async function withoutGo(script: string, env: Readonly<Record<string, string>>):
     '-c',
     hide,
     'sh',
-    'env',
+    ...prefix,
+    '/usr/bin/env',
     ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
     ...node,
   ])
@@ -39,28 +41,30 @@ async function withoutGo(script: string, env: Readonly<Record<string, string>>):
 
 const report = `const say = (error) => console.log(error.code + ' ' + error.message)`
 
-test.runIf(isRoot)('without Go there is one clear line (needs root)', async () => {
-  const script = `import { findGo } from ${JSON.stringify(module)}; ${report}; await findGo().catch(say)`
+test.runIf(isRoot)('without Go there is one clear line, where it cannot be installed (needs root)', async () => {
+  const script = `import { ensureGo } from ${JSON.stringify(toolchain)}; ${report}
+    await ensureGo({ progress: { info: console.log, step: async (title) => console.log(title) } }).catch(say)`
 
-  const said = await withoutGo(script, { PATH: folder })
+  const said = await withoutGo(script, { PATH: folder }, ['/usr/bin/unshare', '--user', '--map-user=1000', '--map-group=1000'])
 
-  expect(said).toMatch(/^MissingPrerequisite Go was not found: install golang-go .* CLUSTER=kind and CLUSTER=current need none\n$/)
+  expect(said).toMatch(
+    /^MissingPrerequisite Go was not found: put Go on PATH, or run this as root .* CLUSTER=kind and CLUSTER=current need none\n$/,
+  )
 })
 
-test.runIf(isRoot)('a Go that is too old is named, and a newer one further down the PATH is taken (needs root)', async () => {
-  for (const [name, version] of [
-    ['old', '1.19.8'],
-    ['new', '1.24.4'],
-  ] as const) {
+test.runIf(isRoot)('a Go that is too old is taken only if there is no newer one further down the PATH (needs root)', async () => {
+  const versions = { old: '1.19.8', new: '1.24.4' }
+  for (const [name, version] of Object.entries(versions)) {
     await mkdir(path.join(folder, name))
     await writeFile(path.join(folder, name, 'go'), `#!/bin/sh\necho "go version go${version} linux/amd64"\n`, { mode: 0o755 })
   }
-  const script = `import { findGo } from ${JSON.stringify(module)}; ${report}; await findGo().then((go) => console.log(go.version), say)`
+  const script = `import { findGo } from ${JSON.stringify(toolchain)}; console.log((await findGo())?.version)`
 
-  const [old, both] = [await withoutGo(script, { PATH: `${folder}/old` }), await withoutGo(script, { PATH: `${folder}/old:${folder}/new` })]
+  const none = await withoutGo(script, { PATH: folder })
+  const old = await withoutGo(script, { PATH: `${folder}/old` })
+  const both = await withoutGo(script, { PATH: `${folder}/old:${folder}/new` })
 
-  expect(old).toMatch(/^MissingPrerequisite \S+\/old\/go is Go 1\.19\.8, which is too old: install golang-go/)
-  expect(both).toBe('1.24.4\n')
+  expect([none, old, both]).toStrictEqual(['undefined\n', '1.19.8\n', '1.24.4\n'])
 })
 
 test.runIf(isRoot)('a disk that is too full is found before anything is compiled (needs root)', async () => {
@@ -96,7 +100,7 @@ test.runIf(go !== undefined)(
     await writeFile(path.join(source, 'go.sum'), '')
     const build = async (text: string): Promise<string> => {
       await writeFile(path.join(source, 'main.go'), text)
-      const script = `import { findGo, goBuild } from ${JSON.stringify(module)}; ${report}
+      const script = `import { findGo } from ${JSON.stringify(toolchain)}; import { goBuild } from ${JSON.stringify(module)}; ${report}
       const build = { module: ${JSON.stringify(source)}, package: '.', output: ${JSON.stringify(path.join(folder, 'tiny'))} }
       await goBuild(await findGo(), build).then(() => console.log('built'), (error) => { say(error); console.log(error.details) })`
       return await runCommand(process.execPath, ['--input-type=module-typescript', '--eval', script], {

@@ -3,12 +3,7 @@ import path from 'node:path'
 
 import { runCommand } from './command.ts'
 import { ClusterError } from './errors.ts'
-
-/** The Go command in use and its version, such as `1.26.8`. */
-export interface GoToolchain {
-  readonly command: string
-  readonly version: string
-}
+import type { GoToolchain } from './go-toolchain.ts'
 
 /** One binary to be built from a folder with a `go.mod` and a `go.sum`. */
 export interface GoBuild {
@@ -24,41 +19,13 @@ export interface GoBuild {
   readonly note?: (detail: string) => void
 }
 
-// From 1.21 on the go command brings the toolchain that a go.mod asks for by itself, as a module (go.dev/doc/toolchain).
-const oldestMinor = 21
-
-const howToGet =
-  'install golang-go (Debian 13, Ubuntu 24.04 or newer) or put a Go of 1.21 or newer on PATH; CLUSTER=kind and CLUSTER=current need none'
-
-/** Where a Go may be without being on PATH: the place of its own archive, and those of Debian's versioned packages. */
-const usualPlaces = ['/usr/local/go/bin', '/usr/lib/go/bin', '/usr/lib/go-1.26/bin', '/usr/lib/go-1.25/bin', '/usr/lib/go-1.24/bin']
-
-/**
- * Finds a Go that can build what is needed here.
- *
- * @throws {ClusterError} `MissingPrerequisite` when there is none, or only one older than 1.21.
- */
-export async function findGo(env: Readonly<Record<string, string | undefined>> = process.env): Promise<GoToolchain> {
-  const searched = [...(env['PATH'] ?? '').split(path.delimiter), ...usualPlaces]
-  let tooOld: string | undefined
-  for (const folder of new Set(searched)) {
-    if (!path.isAbsolute(folder)) continue
-    const command = path.join(folder, 'go')
-    const said = await runCommand(command, ['version'], { env: { ...env, GOTOOLCHAIN: 'local' } }).catch(() => '')
-    const version = /go(?<version>1\.\d+(?:\.\d+)?)/u.exec(said)?.groups?.['version']
-    if (version === undefined) continue
-    if (Number(version.split('.')[1]) >= oldestMinor) return { command, version }
-    tooOld ??= `${command} is Go ${version}`
-  }
-  throw new ClusterError('MissingPrerequisite', `${tooOld === undefined ? 'Go was not found' : `${tooOld}, which is too old`}: ${howToGet}`)
-}
-
 const environment = (): Record<string, string | undefined> => ({
   ...process.env,
   // What a person's own settings may hold (GOFLAGS=-mod=vendor, GOOS=…) must not change what is built here.
   GOFLAGS: '-mod=readonly -buildvcs=false -trimpath',
   GOWORK: 'off',
   GO111MODULE: 'on',
+  GOROOT: undefined,
   GOOS: undefined,
   GOARCH: undefined,
   GOTOOLCHAIN: 'auto',
