@@ -10,7 +10,10 @@ export interface ElectionTimes {
   readonly leaseDuration: number
   /** How long the leader may go without a renewal before it has to end: 10. */
   readonly renewDeadline: number
-  /** Between two tries: 2. A follower's is stretched by up to a fifth, so that followers do not come in step. */
+  /**
+   * Between two renewals: 2. A follower looks twice as often, so that a lease that was given away does not lie for long; its pause is stretched by up to
+   * a fifth, so that followers do not come in step.
+   */
   readonly retryPeriod: number
 }
 
@@ -41,7 +44,7 @@ export const openFence: Fence = { held: true, assertHeld: () => {} }
 /** client-go's defaults. */
 export const electionTimes: ElectionTimes = { leaseDuration: 15, renewDeadline: 10, retryPeriod: 2 }
 
-/** A follower waits up to this many times the retry period; the leader's deadline has to be longer than that (client-go's rule). */
+/** By how much a pause is stretched at most; the leader's deadline has to be longer than a retry period so stretched (client-go's rule). */
 const jitterFactor = 1.2
 
 /**
@@ -250,7 +253,7 @@ export class LeaderElector implements Fence {
   /** Never later than the expiry that is already known: without that, a crash would cost up to two pauses more. */
   #followerPause(): number {
     const { random, times } = this.#options
-    const pause = times.retryPeriod * 1000 * (1 + (jitterFactor - 1) * random())
+    const pause = (times.retryPeriod / 2) * 1000 * (1 + (jitterFactor - 1) * random())
     const expiry = this.#expiresIn()
     return expiry > 0 ? Math.min(pause, expiry) : pause
   }
