@@ -344,12 +344,13 @@ describe('what is not right', () => {
 })
 
 describe('limits', () => {
-  it('are told with each answer, and end in 429 with the time to wait', async () => {
+  it('are told with each answer, and end in 429 with the time to wait', { timeout: 30_000 }, async () => {
     const browser = await app.member()
     const mine = await createToken(browser, 'read')
     const first = await call('GET', '/me', { token: mine })
-    let last = first
-    for (let index = 0; index < 600; index += 1) last = await call('GET', '/me', { token: mine })
+    for (let batch = 0; batch < 12; batch += 1)
+      await Promise.all(Array.from({ length: 50 }, async () => call('GET', '/me', { token: mine })))
+    const last = await call('GET', '/me', { token: mine })
 
     expect(first.headers.get('ratelimit-policy')).toBe('"token";q=600;w=60')
     expect(first.headers.get('ratelimit')).toMatch(/^"token";r=599;t=\d+$/)

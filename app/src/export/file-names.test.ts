@@ -22,7 +22,7 @@ describe('safeFileName', () => {
     expect(safeFileName(name, 'note')).toBe(expected)
   })
 
-  it('holds for whatever a name may be', () => {
+  it('holds for whatever a name may be', { timeout: 30_000 }, () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (name) => {
         const file = safeFileName(name, 'note')
