@@ -36,9 +36,9 @@ const connectionCodes = new Set([
   'AcquireTimeout',
 ])
 
-/** `pg` says these without a code. */
+/** The drivers say these without a code; the one of the closed state is a rollback on a connection that is gone, which hides what ended it. */
 const connectionMessages =
-  /connection terminated|timeout exceeded when trying to connect|query read timeout|not queryable|client was closed|pool is closed|pool after calling end/i
+  /connection terminated|timeout exceeded when trying to connect|query read timeout|not queryable|client was closed|in closed state|pool is closed|pool after calling end/i
 
 /** SQLSTATE of PostgreSQL (appendix A of its manual) by meaning; classes by their first two characters. */
 const sqlStates: Readonly<Record<string, DatabaseErrorKind>> = {
