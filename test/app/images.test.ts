@@ -10,8 +10,8 @@ import { runCommand } from '../cluster/command.ts'
 import { Component } from '../cluster/component.ts'
 import { acquireDocker } from '../cluster/docker.ts'
 import type { DockerLease } from '../cluster/docker.ts'
-import { ensureImage, productRecipe, publishImage, variantRecipe } from '../cluster/images.ts'
-import { createProgress } from '../cluster/progress.ts'
+import { ensureImage, imageRecipe, productRecipe, publishImage, variantRecipe } from '../cluster/images.ts'
+import { createProgress, silentProgress } from '../cluster/progress.ts'
 import { registryComponent, registryReady } from '../cluster/registry.ts'
 
 const progress = createProgress()
@@ -101,6 +101,20 @@ test('the heap of the app follows the memory limit of its container', async () =
   expect(small).toBeGreaterThan(0.4 * 320 * 2 ** 20)
   expect(small).toBeLessThan(0.65 * 320 * 2 ** 20)
   expect(large).toBeGreaterThan(2.5 * small)
+})
+
+test('of many versions of one image the engine keeps the newest twenty', async () => {
+  const base = await imageRecipe('base')
+  const versions = Array.from({ length: 22 }, (_, version) => version)
+  for (const version of versions) {
+    const recipe = await variantRecipe({ name: 'kept', of: base, instructions: `LABEL version=${version} run=${process.pid}` })
+    await ensureImage(recipe, { progress: silentProgress, docker })
+  }
+
+  const kept = await docker.engine.listImages('notejam.local/kept')
+
+  for (const { tag } of kept) await docker.engine.untag(tag)
+  expect(kept).toHaveLength(20)
 })
 
 describe('a registry', () => {

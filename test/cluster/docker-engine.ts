@@ -172,9 +172,14 @@ export class DockerEngine implements AsyncDisposable {
     await this.#follow(response, `import of ${tag}`)
   }
 
-  /** Gives an image one more name. */
-  async tag(image: string, repo: string, tag: string): Promise<void> {
-    await this.#json('POST', `/images/${encodeURI(image)}/tag?${new URLSearchParams({ repo, tag }).toString()}`)
+  /** All names of the images of one repository, with the seconds since 1970 at which each was made. */
+  async listImages(repository: string): Promise<readonly { readonly tag: string; readonly created: number }[]> {
+    const filters = new URLSearchParams({ filters: JSON.stringify({ reference: [repository] }) })
+    const images = await this.#json<readonly { RepoTags: readonly string[] | null; Created: number }[]>(
+      'GET',
+      `/images/json?${filters.toString()}`,
+    )
+    return images.flatMap(({ RepoTags, Created }) => (RepoTags ?? []).map((tag) => ({ tag, created: Created })))
   }
 
   /** Takes a name away; the image goes with its last name. No error if there is none. */

@@ -231,6 +231,15 @@ export async function productRecipe(workspace: 'app' | 'operator', product: Prod
   }
 }
 
+/** Every change of the code is one more image: the oldest go, so that a year of work does not fill the disk. */
+const keptImages = 20
+
+async function removeOld(engine: DockerEngine, name: string): Promise<void> {
+  const images = await engine.listImages(`notejam.local/${name}`)
+  const old = images.toSorted((a, b) => b.created - a.created).slice(keptImages)
+  for (const image of old) await engine.untag(image.tag)
+}
+
 async function realize(recipe: ImageRecipe, engine: DockerEngine, options: ImageOptions): Promise<string> {
   const tag = localTag(recipe)
   if ((await engine.inspectImage(tag)) !== undefined) return tag
@@ -238,6 +247,7 @@ async function realize(recipe: ImageRecipe, engine: DockerEngine, options: Image
     if ((await engine.inspectImage(tag)) !== undefined) return tag
     await options.progress.step(`image ${recipe.name}: build`, async (step) => {
       await recipe.build(engine, tag, { ...options, note: (detail) => step.note(detail) })
+      await removeOld(engine, recipe.name)
     })
     return tag
   })
@@ -253,16 +263,6 @@ async function withEngine<T>(options: ImageOptions, work: (engine: DockerEngine)
 export async function ensureImage(image: ImageName | ImageRecipe, options: ImageOptions): Promise<string> {
   const recipe = typeof image === 'string' ? await imageRecipe(image) : image
   return await withEngine(options, async (engine) => await realize(recipe, engine, options))
-}
-
-/** The app's image in the engine; returns its local name. */
-export async function buildAppImage(product: ProductImage, options: ImageOptions): Promise<string> {
-  return await ensureImage(await productRecipe('app', product), options)
-}
-
-/** The operator's image in the engine; returns its local name. */
-export async function buildOperatorImage(product: ProductImage, options: ImageOptions): Promise<string> {
-  return await ensureImage(await productRecipe('operator', product), options)
 }
 
 /**
