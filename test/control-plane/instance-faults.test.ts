@@ -70,7 +70,7 @@ describe('the operator', () => {
     await scene.create('good-0')
     for (let kill = 0; kill < 8; kill += 1) {
       if (kill % 2 === 1) await scene.edit({ image: scene.kubelet.image(`good-${kill}`) })
-      // Random on purpose: the seed is printed by the log of the operator that was killed.
+      // Random on purpose: each run cuts elsewhere. A failure is not repeatable; the log of the operator is printed.
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 400))
       await watchJobs()
       await scene.restartOperator()
