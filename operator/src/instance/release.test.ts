@@ -169,6 +169,20 @@ describe('planRelease', () => {
       },
       `r2-2 Migrating, Create, deploys ${pinned1}, r2 Failed`,
     ],
+    [
+      'gives each further attempt a name of its own, so that it gets a Job of its own',
+      {
+        ...second,
+        retryToken: 'once more',
+        release: {
+          ...served,
+          counter: 2,
+          history: [{ id: 'r2-2', image: 'notejam:2', result: 'Failed' }],
+          rejected: [{ image: 'notejam:2', reason: 'MigrationFailed' }],
+        },
+      },
+      `r2-3 Migrating, Create, deploys ${pinned1}, r2-2 Failed`,
+    ],
   ])('%s', (_title, changes, expected) => {
     const plan = planRelease(observe(changes))
 
