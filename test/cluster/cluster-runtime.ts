@@ -8,7 +8,7 @@ import { registryAddon } from './addons/registry.ts'
 import { storageAddon } from './addons/storage.ts'
 import { ApiClient, type KubeObject } from './api-client.ts'
 import { createCgroup, trackingFolder } from './cgroups.ts'
-import { type ClusterLayout, clusterLayout, REGISTRY_HOST } from './cluster-layout.ts'
+import { type ClusterLayout, clusterLayout, REGISTRY_HOST, SERVICE_CIDR } from './cluster-layout.ts'
 import { ClusterNode } from './cluster-node.ts'
 import { ClusterPki } from './cluster-pki.ts'
 import type { Addon, ClusterRecord } from './cluster-record.ts'
@@ -66,7 +66,7 @@ export class ClusterRuntime {
       apiPort: API_PORT,
       etcdPort: record.etcdPort,
       etcdPeerPort: record.etcdPeerPort,
-      serviceCidr: '10.96.0.0/16',
+      serviceCidr: SERVICE_CIDR,
       nodes: true,
       cgroupProcs,
     }).map((spec) => new Component(folder, spec, 'detached'))

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path'
 import { ApiClient } from './api-client.ts'
 import { ensureBinaries, kubernetesComponent } from './binaries.ts'
+import { SERVICE_CIDR } from './cluster-layout.ts'
 import { ClusterPki } from './cluster-pki.ts'
 import { Component } from './component.ts'
 import { type ControlPlaneBinaries, type ControlPlaneLayout, controlPlaneComponents } from './control-plane-components.ts'
@@ -207,7 +208,7 @@ async function start(name: string, paths: { readonly etcd: string; readonly kube
     apiPort,
     etcdPort,
     etcdPeerPort,
-    serviceCidr: '10.96.0.0/16',
+    serviceCidr: SERVICE_CIDR,
     nodes: false,
   }
   const components = controlPlaneComponents(layout).map((spec) => new Component(folder, spec, 'tied'))

@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { ensureBinaries, kubernetesComponent } from './binaries.ts'
 import { withLock } from './cache-lock.ts'
 import { Cluster } from './cluster.ts'
-import { checkClusterName, clusterFolder, MAX_NODES } from './cluster-layout.ts'
+import { checkClusterName, MAX_NODES } from './cluster-layout.ts'
 import { clusterLock, STOP_SIGNALS } from './cluster-lock.ts'
 import { type Addon, clusterNames, type ClusterRecord, createRecord, readRecord, writeRecord } from './cluster-record.ts'
 import { type ClusterBinaries, ClusterRuntime } from './cluster-runtime.ts'
@@ -197,11 +197,4 @@ export async function stopCluster(name: string = PERSONS_CLUSTER): Promise<boole
     await destroyCluster(name)
     return found
   })
-}
-
-/** Names of the programs that have a log in a cluster's folder. */
-export function logNames(name: string): readonly string[] {
-  return readdirSync(join(clusterFolder(name), 'logs'))
-    .map((file) => file.replace(/\.log$/, ''))
-    .toSorted()
 }
