@@ -45,7 +45,12 @@ function pinoOptions(level: LogLevel) {
 /** A logger that writes JSON lines; what runs in requests is buffered, so that a line costs no system call. */
 export function createLogger({ level, fileDescriptor }: LoggerOptions): OwnedLogger {
   const buffered = fileDescriptor === 1
-  const destination = pino.destination({ dest: fileDescriptor, sync: !buffered, minLength: buffered ? bufferBytes : 0, maxWrite: 2 * bufferBytes })
+  const destination = pino.destination({
+    dest: fileDescriptor,
+    sync: !buffered,
+    minLength: buffered ? bufferBytes : 0,
+    maxWrite: 2 * bufferBytes,
+  })
   if (buffered) {
     setInterval(() => {
       destination.flush()
