@@ -217,7 +217,11 @@ export async function normalised(api: ApiClient, namespace: string): Promise<rea
       owner: object.metadata.ownerReferences?.map(({ kind, name }) => `${kind}/${name}`),
       finalizers: object.metadata.finalizers,
       data: object['data'],
-      reason: (object as unknown as Widget).status?.conditions?.map(({ type, status, message }) => `${type}=${status} ${message}`),
+      // A Job's conditions are those of the controller manager, in its own time.
+      reason:
+        object.kind === 'Widget'
+          ? (object as unknown as Widget).status?.conditions?.map(({ type, status, message }) => `${type}=${status} ${message}`)
+          : undefined,
     }))
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }

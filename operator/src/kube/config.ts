@@ -140,7 +140,8 @@ async function readKubeconfig(path: string) {
       }),
     }
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
+    // The YAML parser shows the place below its first line, which a line of a log cannot hold.
+    const why = (error instanceof Error ? error.message : String(error)).split('\n', 1)[0]?.replace(/:$/, '')
     throw new ConfigError(`The kubeconfig file ${path} cannot be used: ${why}`, { cause: error })
   }
 }
