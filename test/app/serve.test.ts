@@ -218,6 +218,7 @@ describe('serve', () => {
     expect([during.status, during.headers.get('connection')]).toEqual([200, 'close'])
     expect(answer).toMatch(/^HTTP\/1\.1 (?:200|4\d\d) /)
     expect(code).toBe(0)
+    expect(app.lines.filter((line) => line.includes('are cut'))).toEqual([])
   })
 
   test('the second signal ends it at once', async () => {

@@ -2,6 +2,8 @@ import type { Server } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 
+const IDLE_CHECK_MS = 50
+
 /** Options of {@link createGracefulStop}. */
 export interface GracefulStopOptions {
   readonly server: Server
@@ -35,6 +37,10 @@ export function createGracefulStop({ server, log, drainMs, timeoutMs }: Graceful
         resolve()
       })
     })
+    // A request that came before the drain was not told to close: its connection is idle only once it is answered.
+    const idle = setInterval(() => {
+      server.closeIdleConnections()
+    }, IDLE_CHECK_MS)
     server.closeIdleConnections()
     const late = setTimeout(() => {
       log.warn({ timeoutMs }, 'requests take too long, they are cut')
@@ -42,6 +48,7 @@ export function createGracefulStop({ server, log, drainMs, timeoutMs }: Graceful
     }, timeoutMs)
     await closed
     clearTimeout(late)
+    clearInterval(idle)
     log.info('stopped')
   }
   return {
