@@ -1,0 +1,106 @@
+import type { InstanceSpec, NotejamInstance } from '../../api/notejam.ts'
+import { effectivePolicy } from '../../api/policy.ts'
+import type { KubeObject } from '../../kube/object.ts'
+import { describeConnection } from '../connection.ts'
+import { renderChildren } from './children.ts'
+import { buildMigrationJob } from './migration-job.ts'
+import { buildSessionSecret } from './secret.ts'
+
+const digest = `sha256:${'0123456789abcdef'.repeat(4)}`
+
+/** An instance for tests, with what its database Secret holds. */
+export interface Sample {
+  readonly instance: NotejamInstance
+  /** Entries of the database Secret. */
+  readonly database: Readonly<Record<string, string>>
+}
+
+/** Makes an instance of a spec, with the identity that all of them have in tests. */
+export function sampleInstance(spec: InstanceSpec, more: Partial<Pick<NotejamInstance, 'status'>> = {}): NotejamInstance {
+  return {
+    apiVersion: 'notejam.io/v1',
+    kind: 'NotejamInstance',
+    metadata: { name: 'notes', namespace: 'team', uid: '11111111-2222-4333-8444-555555555555', generation: 1 },
+    spec,
+    ...more,
+  }
+}
+
+/** Instances whose objects are kept in golden/: one for each environment and each way to a database, with every field of the spec in one of them. */
+export const samples = {
+  quickstart: {
+    instance: sampleInstance({
+      environment: 'Test',
+      image: 'registry.example/notejam:1.0.0',
+      database: { type: 'SQLite', sqlite: { storage: { size: '1Gi', storageClassName: 'fast' } } },
+      http: { hosts: ['localhost'], ingress: {} },
+      app: { publicURL: 'http://localhost:8080' },
+    }),
+    database: {},
+  },
+  development: {
+    instance: sampleInstance({
+      environment: 'Development',
+      image: 'registry.example/notejam:main',
+      database: { type: 'SQLite', sqlite: { storage: { existingClaim: 'mine' } } },
+      resources: { limits: { memory: '128Mi' } },
+      app: { secretRef: { name: 'my-key' }, extraEnv: [{ name: 'LOG_LEVEL', value: 'debug' }] },
+    }),
+    database: {},
+  },
+  test: {
+    instance: sampleInstance({
+      environment: 'Test',
+      image: 'registry.example/notejam:1.0.0',
+      replicas: 1,
+      database: { type: 'MySQL', external: { secretRef: { name: 'notes-db' }, tls: { mode: 'Disable' } } },
+      imagePullSecrets: [{ name: 'registry' }],
+    }),
+    database: { url: 'mysql://notes:secret@db.example:3306/notes' },
+  },
+  production: {
+    instance: sampleInstance({
+      environment: 'Production',
+      image: `registry.example/notejam@${digest}`,
+      database: {
+        type: 'PostgreSQL',
+        poolSizePerReplica: 5,
+        external: { secretRef: { name: 'notes-db' }, tls: { mode: 'VerifyFull', caSecretRef: { name: 'db-ca' } }, maxConnections: 100 },
+      },
+      http: {
+        hosts: ['notes.example.org', 'www.notes.example.org'],
+        ingress: {
+          className: 'nginx',
+          annotations: { 'cert-manager.io/cluster-issuer': 'main' },
+          tls: { secretRef: { name: 'notes-tls' } },
+        },
+      },
+      availability: { zoneSpread: 'Required', nodeLossSeconds: 20, priorityClassName: 'important' },
+      release: { migration: { deadlineSeconds: 600 }, rollout: { minReadySeconds: 10, progressDeadlineSeconds: 200 } },
+      resources: { requests: { cpu: '250m', memory: '256Mi' }, limits: { memory: '512Mi' } },
+      app: { smtpSecretRef: { name: 'smtp' } },
+    }),
+    database: { host: 'db.example', port: '5432', user: 'notes', password: 'secret', database: 'notes' },
+  },
+} as const satisfies Readonly<Record<string, Sample>>
+
+/** Everything that the operator would write for a sample, as it would write it. */
+export function renderSample({ instance, database }: Sample): readonly KubeObject[] {
+  const policy = effectivePolicy(instance.spec)
+  const entries = new Map(Object.entries(database).map(([entry, value]) => [entry, Buffer.from(value)]))
+  const described = describeConnection(instance.spec, entries)
+  if (!('connection' in described)) throw new TypeError('the sample lacks entries of its database Secret')
+  const { connection } = described
+  const input = { instance, policy, connection }
+  const { image } = instance.spec
+  return [
+    buildSessionSecret(input, 'a-key-of-tests'),
+    ...renderChildren(input, {
+      connection,
+      image: `registry.example/notejam@${digest}`,
+      release: { id: 'r1', image },
+      secretHash: 'f00d',
+    }).map(({ desired }) => desired),
+    buildMigrationJob({ ...input, image, releaseID: 'r1', besideApp: connection.type === 'SQLite' }),
+  ]
+}
