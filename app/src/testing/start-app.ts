@@ -38,8 +38,8 @@ export interface StartedApp extends AsyncDisposable {
 let accounts = 0
 
 /**
- * Starts the app with its clock in our hands and mail kept in a list: on SQLite in memory, or on a new database of the server that
- * `TEST_DATABASE_URL` names (PostgreSQL or MySQL), so that the same tests can be run on each engine.
+ * Starts the app with its clock in our hands and mail kept in a list: on SQLite in memory, or where `TEST_DATABASE_URL` says, so that the
+ * same tests can be run on each engine: in a new file beginning with the path of `sqlite:PATH`, or in a new database of a PostgreSQL or MySQL.
  */
 export async function startApp(overrides: Partial<Config> = {}): Promise<StartedApp> {
   const database = await newDatabase(process.env['TEST_DATABASE_URL'] ?? 'sqlite::memory:')
@@ -114,7 +114,8 @@ interface NewDatabase {
 
 async function newDatabase(url: string): Promise<NewDatabase> {
   if (url.startsWith('sqlite:')) {
-    const opened = await openDatabase(configFor(url).database)
+    const file = url === 'sqlite::memory:' ? url : `${url}-${randomBytes(6).toString('hex')}.db`
+    const opened = await openDatabase(configFor(file).database)
     return { opened, drop: async () => opened.close() }
   }
   const name = `notejam_${randomBytes(6).toString('hex')}`

@@ -1,0 +1,4 @@
+import { inject } from 'vitest'
+import { describeFeatures } from './features.ts'
+
+describeFeatures(`${inject('servers').mysql}/mysql`)
