@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ApiClient } from './api-client.ts'
 import { ensureBinaries, kubernetesComponent } from './binaries.ts'
 import { SERVICE_CIDR } from './cluster-layout.ts'
@@ -29,6 +30,10 @@ export interface ClusterUser {
 
 /** A port of the three may be taken between choosing and using it; then all is tried again. */
 const ATTEMPTS = 3
+
+/** How long a restarted API server may wait for its port, and how often it looks. */
+const PORT_WAIT_MS = 60_000
+const PORT_RETRY_MS = 500
 
 /**
  * etcd, API server, controller manager and scheduler on loopback: a real API with nobody to run pods. Needs no root; any number can run
@@ -94,11 +99,21 @@ export class ControlPlane implements AsyncDisposable {
     await this.component('kube-apiserver').kill()
   }
 
-  /** Starts the API server again on its port and waits until it is ready. */
+  /**
+   * Starts the API server again on its port and waits until it is ready. While nobody listened there, a client that tried to connect may have been
+   * given that very port to come from: then it is tried again until the port is free.
+   */
   async startApiServer(): Promise<void> {
     const server = this.component('kube-apiserver')
-    server.start()
-    await server.ready(async () => await this.api.ready())
+    for (const since = performance.now(); ; await sleep(PORT_RETRY_MS)) {
+      server.start()
+      try {
+        await server.ready(async () => await this.api.ready())
+        return
+      } catch (error) {
+        if (!isAddressInUse(error) || performance.now() - since > PORT_WAIT_MS) throw error
+      }
+    }
   }
 
   /** Stops and starts the API server: what it remembered for watches is gone. */
@@ -146,8 +161,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
       try {
         return await start(name, paths)
       } catch (error) {
-        const taken = error instanceof ClusterError && /address already in use/.test(error.details ?? '')
-        if (!taken || attempt === ATTEMPTS) throw error
+        if (!isAddressInUse(error) || attempt === ATTEMPTS) throw error
       }
     }
   })
@@ -163,6 +177,10 @@ export function controlPlaneBinaries(paths: { readonly etcd: string; readonly ku
     'kube-controller-manager': component('kube-controller-manager'),
     'kube-scheduler': component('kube-scheduler'),
   }
+}
+
+function isAddressInUse(error: unknown): boolean {
+  return error instanceof ClusterError && /address already in use/.test(error.details ?? '')
 }
 
 const rootFolder = (): string => join(stateFolder(), 'control-planes')

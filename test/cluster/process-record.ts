@@ -17,7 +17,13 @@ function bootId(): string {
   return cachedBootId
 }
 
-function statOf(pid: number): { readonly state: string; readonly startTicks: string } | undefined {
+interface ProcessStat {
+  readonly state: string
+  readonly startTicks: string
+  readonly threads: number
+}
+
+function statOf(pid: number): ProcessStat | undefined {
   let stat: string
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
@@ -26,8 +32,8 @@ function statOf(pid: number): { readonly state: string; readonly startTicks: str
   }
   // The command name, in parentheses, may hold blanks and parentheses itself; what follows the last one is regular.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  const [state, startTicks] = [fields[0], fields[19]]
-  return state === undefined || startTicks === undefined ? undefined : { state, startTicks }
+  const [state, threads, startTicks] = [fields[0], Number(fields[17]), fields[19]]
+  return state === undefined || startTicks === undefined ? undefined : { state, startTicks, threads }
 }
 
 /** The record of a process that runs now, or `undefined` if there is none of that id. */
@@ -36,11 +42,15 @@ export function recordOf(pid: number): ProcessRecord | undefined {
   return stat === undefined ? undefined : { pid, startTicks: stat.startTicks, bootId: bootId() }
 }
 
-/** Whether exactly this process still runs; one that has ended and waits to be collected by its parent does not. */
+/**
+ * Whether exactly this process still runs; one that has ended and waits to be collected by its parent does not. Of a killed process the first thread
+ * may have ended while others have not: until they do, its sockets are open and its ports taken.
+ */
 export function isRunning(record: ProcessRecord): boolean {
   if (record.bootId !== bootId()) return false
   const stat = statOf(record.pid)
-  return stat !== undefined && stat.startTicks === record.startTicks && stat.state !== 'Z' && stat.state !== 'X'
+  if (stat === undefined || stat.startTicks !== record.startTicks) return false
+  return stat.threads > 1 || (stat.state !== 'Z' && stat.state !== 'X')
 }
 
 /** Sends a signal to exactly this process; `false` if it has ended already. */

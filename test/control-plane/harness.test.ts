@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -68,7 +69,7 @@ describe('a control plane of its own', () => {
     await user.close()
   })
 
-  test('forgets old revisions by compaction and restart, and keeps the objects', async () => {
+  test('forgets old revisions by compaction and a restart that has to wait for its port, and keeps the objects', async () => {
     await using controlPlane = await startControlPlane({ name: 'compaction' })
     const { api } = controlPlane
     const created = await api.create({ ...CONFIG_MAP, metadata: { name: 'kept', namespace: 'default' } })
@@ -78,7 +79,11 @@ describe('a control plane of its own', () => {
     await controlPlane.compact()
     await controlPlane.killApiServer()
     await expect(api.raw('/readyz')).rejects.toThrow()
-    await controlPlane.startApiServer()
+    const { hostname: host, port } = new URL(controlPlane.url)
+    const squatter = createServer().listen({ host, port: Number(port) })
+    const apiServer = controlPlane.component('kube-apiserver')
+    const failed = waitFor(() => apiServer.logTail().join().includes('address already in use'), { what: 'the port', timeoutMs: 30_000 })
+    await Promise.all([controlPlane.startApiServer(), failed.finally(() => squatter.close())])
 
     const watch = await api.call('GET', '/api/v1/configmaps', { query: { watch: 'true', resourceVersion: old, timeoutSeconds: '1' } })
     expect(watch.text).toContain('"code":410')
