@@ -25,6 +25,10 @@ node_integrity() { # as the registry publishes it for version $NODE_VERSION
   esac
 }
 
+sha512_of() { # GNU's name of the program, then that of macOS
+  { sha512sum "$1" 2>/dev/null || shasum -a 512 "$1"; } | cut -d ' ' -f 1
+}
+
 bring_npm() {
   command -v npm >/dev/null 2>&1 && return 0
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
@@ -56,8 +60,7 @@ bring_node() {
       say "notejam: the npm registry did not answer with node-$platform@$NODE_VERSION: check the network or the npm configuration, then run this again"
       return 1
     }
-    got="sha512-$(openssl dgst -sha512 -binary "$scratch/$archive" | openssl base64 -A)"
-    if [ "$got" != "$(node_integrity "$platform")" ]; then
+    if [ "$(sha512_of "$scratch/$archive")" != "$(node_integrity "$platform" | sed 's/^sha512-//' | base64 -d | od -An -v -tx1 | tr -d ' \n')" ]; then
       rm -rf "$scratch"
       say "notejam: node-$platform@$NODE_VERSION does not have the pinned checksum, so it is not used: run this again, or look at the registry in your npm configuration"
       return 1

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -31,6 +31,53 @@ describe('command lines of the tree refuse what they do not know in one line, wi
     expect(outcome).toMatchObject({ code: 2, stdout: '' })
     expect(outcome.stderr).toMatch(message)
     expect(outcome.stderr.split('\n')).toHaveLength(1)
+  })
+})
+
+describe.runIf(process.platform === 'linux')('where a cluster cannot be, nothing is begun, and one line says why', () => {
+  const scratch = mkdtempSync(join(tmpdir(), 'notejam-cannot-'))
+  afterAll(() => rmSync(scratch, { recursive: true }))
+  const up = ['test/cluster/main.ts', 'up', '--name', 'cannot']
+
+  it('without root', () => {
+    // In a user namespace without a mapping a process is nobody, and still reads what is ours.
+    const outcome = run('unshare', ['--user', process.execPath, ...up], { XDG_STATE_HOME: scratch })
+
+    expect(outcome).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/^nodes need root .*run this as root; CLUSTER=kind/),
+    })
+    expect(readdirSync(scratch)).toEqual([])
+  })
+
+  it('without room on the disk', () => {
+    const script = 'mount -t tmpfs -o size=1m none "$0" && XDG_STATE_HOME=$0 "$@"; code=$?; ls "$0"; exit $code'
+    const outcome = run('unshare', ['--user', '--map-root-user', '--mount', 'sh', '-c', script, scratch, process.execPath, ...up])
+
+    expect(outcome).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/^0\.0 GiB are free on the disk of .*: free some, or set/),
+    })
+  })
+
+  it.each([
+    ['is not there', undefined, /no such file|there is no file/],
+    ['is no YAML', 'clusters: [\n', /ya?ml|flow|sequence/i],
+    ['is no kubeconfig', 'apiVersion: v1\nkind: Config\nclusters: 5\n', /clusters|current-context/],
+  ])('with a kubeconfig that %s', (_what, text, message) => {
+    const file = join(scratch, 'kubeconfig')
+    if (text !== undefined) writeFileSync(file, text)
+    const env = { KUBECONFIG: file }
+
+    for (const outcome of [
+      run(process.execPath, ['test/cluster/main.ts', 'status', '--provider', 'current'], env),
+      run(process.execPath, ['operator/src/main.ts', 'run', '--listen', '127.0.0.1:0'], env),
+    ]) {
+      expect(outcome).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(message) })
+      expect(outcome.stderr.split('\n')).toHaveLength(1)
+    }
   })
 })
 
