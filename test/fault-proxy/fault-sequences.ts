@@ -4,12 +4,12 @@ import { runInNewContext } from 'node:vm'
 import { CollectionReflector, type CollectionReflectorOptions } from '../../operator/src/kube/collection-reflector.ts'
 import { silentLogger } from '../../operator/src/kube/logger.ts'
 import type { DynamicObject } from '../../operator/src/kube/object.ts'
-import { SystemClock } from '../../operator/src/runtime/clock.ts'
 import { churn, churnedResources } from './churn.ts'
 import { untilEqual } from './compare.ts'
 import { connect } from './connect.ts'
 import { FaultProxy } from './fault-proxy.ts'
 import type { Fault, Strike } from './faults.ts'
+import { JumpingClock } from './jumping-clock.ts'
 import { Replay } from './replay.ts'
 import { seededRandom } from './seeded-random.ts'
 
@@ -46,7 +46,10 @@ export interface FaultFigures {
 const quickMs = 700
 const quick = { backoff: { initialMs: 10, maxMs: 200, factor: 2, jitter: 1, resetAfterMs: 2000 }, silenceMs: quickMs }
 
-type Action = { readonly name: string; readonly do: (proxy: FaultProxy, random: () => number) => Promise<void> | void }
+/** A wall clock is set by a year at most: by a person, by NTP after a boot, by a virtual machine that slept. */
+const longestJumpMs = 365 * 24 * 3600 * 1000
+
+type Action = { readonly name: string; readonly do: (proxy: FaultProxy, random: () => number, clock: JumpingClock) => Promise<void> | void }
 
 const isWatch = ({ isWatch: watch }: { readonly isWatch: boolean }) => watch
 
@@ -83,6 +86,7 @@ const actions: readonly Action[] = [
       proxy.thaw()
     },
   },
+  { name: 'clock jumps', do: (_, random, clock) => clock.jump((random() - 0.5) * 2 * longestJumpMs) },
   inject({ type: 'CutBefore' }),
   inject({ type: 'CutInside' }),
   inject({ type: 'Hang' }),
@@ -114,9 +118,10 @@ export async function runFaultSequences(options: FaultSequencesOptions): Promise
   const { namespace, sequences, seed, report = () => {}, without = [], settleMs = 20_000 } = options
   const random = seededRandom(seed)
   const stop = new AbortController()
+  const clock = new JumpingClock()
   await using proxy = await FaultProxy.start(options.kubeconfig)
   await using direct = await connect(options.kubeconfig)
-  await using watched = await connect(proxy.kubeconfig)
+  await using watched = await connect(proxy.kubeconfig, { clock })
   const reflectors = churnedResources.map(
     (resource) =>
       new CollectionReflector<DynamicObject>({
@@ -126,7 +131,7 @@ export async function runFaultSequences(options: FaultSequencesOptions): Promise
         },
         resource,
         namespace,
-        clock: new SystemClock(),
+        clock,
         random: Math.random,
         logger: silentLogger,
         without,
@@ -145,7 +150,7 @@ export async function runFaultSequences(options: FaultSequencesOptions): Promise
       )
       const writing = churn({ client: direct.client, namespace, random, writes: 15 + Math.floor(random() * 25) })
       for (const action of chosen) {
-        await action.do(proxy, random)
+        await action.do(proxy, random, clock)
         await sleep(random() * 120)
       }
       await writing
