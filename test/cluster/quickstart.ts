@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { request } from 'undici'
 import { runCommand } from './command.ts'
@@ -72,15 +73,20 @@ async function answerOf(url: string): Promise<number> {
   return response.statusCode
 }
 
+function fromHome(path: string): string {
+  const home = homedir()
+  return path.startsWith(`${home}/`) ? `$HOME${path.slice(home.length)}` : path
+}
+
 /** What a person reads at the end of `make up`. */
 export function quickstartSummary(target: Pick<QuickstartTarget, 'kubeconfig' | 'url' | 'kubectl'>, instances: string): string {
-  const kubectl = findCommand('kubectl') === undefined ? target.kubectl : 'kubectl'
+  const kubectl = findCommand('kubectl') === undefined ? fromHome(target.kubectl) : 'kubectl'
   return `
 Notejam is at ${target.url}: open it and choose "Sign up".
 
 ${instances.trimEnd()}
 
-  export KUBECONFIG=${target.kubeconfig}
+  export KUBECONFIG=${fromHome(target.kubeconfig)}
   ${kubectl} get notejam --all-namespaces
   make status     what runs
   make down       stops everything; \`make up\` starts it again with new data
