@@ -41,8 +41,9 @@ export async function serveCommand(): Promise<void> {
   })
   const mail = createOutbox({ db: database.db, clock: systemClock, log, metrics, smtpUrl: config.smtpUrl, from: config.mailFrom })
   const context: AppContext = { db: database.db, engine: database.engine, config, clock: systemClock, log, metrics, mail }
-  const [{ createApp }, { createServices }, { idleMs }] = await Promise.all([
+  const [{ createApp }, { exchangeClasses }, { createServices }, { idleMs }] = await Promise.all([
     import('../http/app.ts'),
+    import('../http/exchange-classes.ts'),
     import('../http/services.ts'),
     import('../accounts/sessions.ts'),
   ])
@@ -52,9 +53,8 @@ export async function serveCommand(): Promise<void> {
     sessionIdleMs: idleMs,
     purgeDeletions: () => services.deletions.purge(),
   })
-  const server = createHttpServer(
-    withAccessLog(createApp(context, { services }), { log, metrics, isDraining: () => stopping.isDraining() }),
-  )
+  const app = createApp(context, { services })
+  const server = createHttpServer(withAccessLog(app, { log, metrics, isDraining: () => stopping.isDraining() }), exchangeClasses(app))
   const stopping = createGracefulStop({ server, log, drainMs: config.drainMs, timeoutMs: config.stopTimeoutMs })
   const readiness = watchReadiness({ config, database, metrics, log, isDraining: stopping.isDraining })
   const onScrape = scraper(database, metrics)

@@ -33,7 +33,9 @@ export function prepare<A extends readonly unknown[], R>(
   const bind = (args: A): CompiledQuery<R> => {
     // Values are opaque to the compiler, so a stand-in passes for one of any type.
     compiled ??= build(dialect, ...(placeholders as unknown as A)).compile()
-    return { ...compiled, parameters: compiled.parameters.map((value) => (value instanceof Placeholder ? args[value.index] : value)) }
+    const { query, queryId, sql } = compiled
+    const parameters = compiled.parameters.map((value) => (value instanceof Placeholder ? args[value.index] : value))
+    return { query, queryId, sql, parameters }
   }
   return {
     all: async (db, ...args) => (await db.executeQuery(bind(args))).rows,

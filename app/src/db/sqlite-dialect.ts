@@ -1,4 +1,4 @@
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   CompiledQuery,
@@ -21,9 +21,14 @@ const blockingWaitMs = 20
 const retryEveryMs = 15
 const giveUpAfterMs = 5000
 
+type Row = Record<string, SQLOutputValue>
+
 interface Prepared {
   readonly statement: StatementSync
-  readonly returnsRows: boolean
+  /** Names of the columns; none when the statement returns no rows. */
+  readonly columns: readonly string[]
+  /** A row with nothing in it. */
+  readonly blank: Row
 }
 
 /** A file opened once, with its prepared statements, least recently prepared first. */
@@ -36,11 +41,14 @@ class Handle {
   }
 
   run(sql: string, parameters: readonly unknown[]): QueryResult<unknown> {
-    const { statement, returnsRows } = this.#prepare(sql)
+    const prepared = this.#prepare(sql)
+    const { statement, columns } = prepared
     // What Kysely hands over is what callers typed; node:sqlite refuses anything else by itself.
     const values = parameters as SQLInputValue[]
-    if (returnsRows) {
-      return { rows: statement.all(...values) }
+    if (columns.length > 0) {
+      // In array mode they are arrays, which its type does not say.
+      const rows = statement.all(...values) as unknown as readonly (readonly SQLOutputValue[])[]
+      return { rows: rows.map((row) => named(prepared, row)) }
     }
     const { changes, lastInsertRowid } = statement.run(...values)
     return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
@@ -52,7 +60,9 @@ class Handle {
       return known
     }
     const statement = this.database.prepare(sql)
-    const prepared = { statement, returnsRows: statement.columns().length > 0 }
+    statement.setReturnArrays(true)
+    const columns = statement.columns().map(({ name }) => name)
+    const prepared = { statement, columns, blank: Object.fromEntries(columns.map((name) => [name, null])) }
     if (this.#statements.size >= maxStatements) {
       const [oldest = ''] = this.#statements.keys()
       this.#statements.delete(oldest)
@@ -60,6 +70,15 @@ class Handle {
     this.#statements.set(sql, prepared)
     return prepared
   }
+}
+
+/** A row by the names of its columns. The driver's own objects have no shape that V8 knows, so making and reading twenty takes twice as long (measured). */
+function named({ columns, blank }: Prepared, values: readonly SQLOutputValue[]): Row {
+  const row = { ...blank }
+  for (let index = 0; index < columns.length; index += 1) {
+    row[columns[index] ?? ''] = values[index] ?? null
+  }
+  return row
 }
 
 /** Lets one after the other in, in the order in which they came. */
@@ -113,6 +132,10 @@ interface Handles {
 class SqliteConnection implements DatabaseConnection {
   readonly #handles: Handles
   #inTransaction = false
+
+  get inTransaction(): boolean {
+    return this.#inTransaction
+  }
 
   constructor(handles: Handles) {
     this.#handles = handles
@@ -191,6 +214,8 @@ function open(path: string, readOnly: boolean): Handle {
 class SqliteDriver implements Driver {
   readonly #path: string
   #handles: Handles | undefined
+  /** Connections that nobody uses: they hold nothing, but Kysely remembers each one that it has seen. */
+  readonly #free: SqliteConnection[] = []
 
   constructor({ path }: SqliteDialectOptions) {
     this.#path = path
@@ -206,7 +231,7 @@ class SqliteDriver implements Driver {
     if (this.#handles === undefined) {
       return Promise.reject(new Error('the SQLite file is not open'))
     }
-    return Promise.resolve(new SqliteConnection(this.#handles))
+    return Promise.resolve(this.#free.pop() ?? new SqliteConnection(this.#handles))
   }
 
   async beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
@@ -233,7 +258,11 @@ class SqliteDriver implements Driver {
     await connection.executeQuery(CompiledQuery.raw(`release ${quoted(name)}`))
   }
 
-  releaseConnection(): Promise<void> {
+  releaseConnection(connection: DatabaseConnection): Promise<void> {
+    const used = connection as SqliteConnection
+    if (!used.inTransaction) {
+      this.#free.push(used)
+    }
     return Promise.resolve()
   }
 
@@ -243,6 +272,7 @@ class SqliteDriver implements Driver {
       return
     }
     this.#handles = undefined
+    this.#free.length = 0
     await handles.turnstile.take()
     if (handles.reader !== handles.writer) {
       handles.reader.database.close()

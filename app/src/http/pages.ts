@@ -68,13 +68,17 @@ export interface Pages {
   readonly cookies: Cookies
 }
 
-const members = new WeakMap<Request, Member>()
+const memberKey = Symbol('member')
 const noQuery = new URLSearchParams()
 const noForm: FormBody = Object.freeze({})
 
 /** Who made a request, as far as it got; for the error page. */
-export function memberOf(request: Request): Member | undefined {
-  return members.get(request)
+export function memberOf(request: Request & { readonly [memberKey]?: Member }): Member | undefined {
+  return request[memberKey]
+}
+
+function remember(request: Request & { [memberKey]?: Member }, member: Member): void {
+  request[memberKey] = member
 }
 
 /** Builds {@link Pages}. */
@@ -91,7 +95,7 @@ export function createPages(options: { readonly services: Services; readonly coo
   const plain: Pages['plain'] = (exchange, page) => {
     const { request, response } = exchange
     const alert = page.alert ?? takeFlash(cookies, request, response)
-    sendHtml(response, page.status ?? 200, layout({ ...page, email: members.get(request)?.email, alert }))
+    sendHtml(response, page.status ?? 200, layout({ ...page, email: memberOf(request)?.email, alert }))
   }
 
   return {
@@ -103,7 +107,7 @@ export function createPages(options: { readonly services: Services; readonly coo
       door.enter(request, response)
       const form = request.method === 'POST' ? await readForm(request) : noForm
       const member = await sessions.authenticate(cookies.read(request, 'session'))
-      if (member !== undefined) members.set(request, member)
+      if (member !== undefined) remember(request, member)
       await handler(new Exchange(request, response, form))
     },
 
@@ -115,7 +119,7 @@ export function createPages(options: { readonly services: Services; readonly coo
         redirect(new Exchange(request, response, form), signInUrl(request))
         return
       }
-      members.set(request, member)
+      remember(request, member)
       await handler(new MemberExchange(request, response, form, member))
     },
 
@@ -131,9 +135,10 @@ export function createPages(options: { readonly services: Services; readonly coo
 
 /** Sends a document that must not be kept by anyone (OWASP ASVS 5.0, 14.3.2). */
 export function sendHtml(response: Response, status: number, document: string): void {
-  const bytes = Buffer.from(document)
-  response.writeHead(status, { 'Content-Type': 'text/html; charset=utf-8', 'Content-Length': bytes.length, 'Cache-Control': 'no-store' })
-  response.end(bytes)
+  const bytes = Buffer.byteLength(document)
+  response.writeHead(status, { 'Content-Type': 'text/html; charset=utf-8', 'Content-Length': bytes, 'Cache-Control': 'no-store' })
+  // As a string, so that head and body leave as one piece. One byte a character is ASCII, where Latin-1 says the same and is only copied.
+  response.end(document, bytes === document.length ? 'latin1' : 'utf8')
 }
 
 /** A path of this site to go on to after signing in; `/` for anything else, so that nobody can be sent away. */

@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { AppError, messageOf } from '../errors.ts'
+import type { ExchangeClasses } from './exchange-classes.ts'
 
 /** Longer than a proxy keeps an idle connection (Traefik: 90 s), so that it never sends a request into one that we are closing. */
 const keepAliveMs = 95_000
@@ -14,10 +15,11 @@ const answers: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 }
 
-/** A server with the limits that stand in front of the app. */
-export function createHttpServer(handler: RequestListener): Server {
+/** A server with the limits that stand in front of the app; `classes` are Node's own unless told. */
+export function createHttpServer(handler: RequestListener, classes?: ExchangeClasses): Server {
   const server = createServer(
     {
+      ...classes,
       keepAliveTimeout: keepAliveMs,
       headersTimeout: headersMs,
       requestTimeout: requestMs,
