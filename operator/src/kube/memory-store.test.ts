@@ -91,7 +91,7 @@ test('after any sequence of events and lists it equals a plain map, its indexes 
             for (const [key, object] of model) {
               const old = before.get(key)
               const { uid, resourceVersion } = object.metadata
-              if (old?.metadata.uid === uid && old?.metadata.resourceVersion === resourceVersion) model.set(key, old)
+              if (old !== undefined && old.metadata.uid === uid && old.metadata.resourceVersion === resourceVersion) model.set(key, old)
             }
             break
           }
