@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { isToken, newToken, tokenHash } from './secret-token.ts'
+import { isLinkToken, isToken, newLinkToken, newToken, tokenHash } from './secret-token.ts'
 
 test('tokenHash is HMAC-SHA-256 of purpose and token', () => {
   fc.assert(
@@ -26,4 +26,11 @@ test('tokens are 256 random bits and look like tokens', () => {
   expect(new Set(tokens).size).toBe(100)
   for (const token of tokens) expect(isToken(token)).toBe(true)
   expect(isToken('short')).toBe(false)
+})
+
+test('tokens of links are 128 random bits and look like them', () => {
+  const tokens = Array.from({ length: 100 }, () => newLinkToken())
+
+  expect(new Set(tokens).size).toBe(100)
+  for (const token of tokens) expect([isLinkToken(token), isToken(token)]).toEqual([true, false])
 })

@@ -7,7 +7,7 @@ import { InvalidInputError, NotFoundError } from '../errors.ts'
 import type { Audit } from './audit.ts'
 import type { Passwords } from './passwords.ts'
 import { resetMail } from './reset-mail.ts'
-import { isToken, newToken, tokenHash } from './secret-token.ts'
+import { isLinkToken, newLinkToken, tokenHash } from './secret-token.ts'
 import type { Member, Origin, Sessions } from './sessions.ts'
 import type { Throttle } from './throttle.ts'
 
@@ -115,7 +115,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
       const work = async (): Promise<void> => {
         const user = await findByEmail(email)
         if (user === undefined) return
-        const token = newToken()
+        const token = newLinkToken()
         const now = clock.now()
         await transact(db, async (transaction) => {
           await transaction.deleteFrom('password_resets').where('user_id', '=', user.id).execute()
@@ -133,7 +133,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
     },
 
     async isResetValid(token) {
-      if (!isToken(token)) return false
+      if (!isLinkToken(token)) return false
       const row = await db
         .selectFrom('password_resets')
         .select(['expires_at', 'used_at'])
@@ -145,7 +145,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
     async reset(token, password, origin) {
       await throttle.attempt('reset-use', { address: origin.address })
       const gone = new NotFoundError('This link was used already, is too old, or is not complete.')
-      if (!isToken(token)) throw gone
+      if (!isLinkToken(token)) throw gone
       const hash = await passwords.hash(password)
       const now = clock.now()
       const userId = await transact(db, async (transaction) => {
