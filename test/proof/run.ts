@@ -6,7 +6,7 @@ import type { Proof } from './proof.ts'
 import { writeRecord } from './record.ts'
 
 const folder = import.meta.dirname
-const helpers = new Set(['proof.ts', 'record.ts', 'run.ts'])
+const helpers = new Set(['counter-tests.ts', 'proof.ts', 'record.ts', 'run.ts'])
 const names = readdirSync(folder)
   .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts') && !helpers.has(file))
   .map((file) => basename(file, '.ts'))
