@@ -62,6 +62,8 @@ class Handle {
     const statement = this.database.prepare(sql)
     statement.setReturnArrays(true)
     const columns = statement.columns().map(({ name }) => name)
+    // Whatever was inserted last is read after each statement, also rows of the full-text index, whose ids no number can hold.
+    if (columns.length === 0) statement.setReadBigInts(true)
     const prepared = { statement, columns, blank: Object.fromEntries(columns.map((name) => [name, null])) }
     if (this.#statements.size >= maxStatements) {
       const [oldest = ''] = this.#statements.keys()
