@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { AppContext } from '../context.ts'
+import { holdAccount } from '../db/hold-account.ts'
 import { emailKey } from '../db/text-keys.ts'
 import { transact } from '../db/transact.ts'
 import { InvalidInputError, NotFoundError } from '../errors.ts'
@@ -189,6 +190,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
     async deleteAccount(member, password, origin) {
       await checkPassword(member, password, 'password', 'Invalid current password', origin)
       await transact(db, async (transaction) => {
+        await holdAccount(transaction, options.engine, member.userId)
         const mine = transaction.selectFrom('notes').select('id').where('user_id', '=', member.userId)
         if (options.engine !== 'sqlite') await transaction.deleteFrom('note_search').where('note_id', 'in', mine).execute()
         await transaction.deleteFrom('notes').where('user_id', '=', member.userId).execute()

@@ -203,6 +203,8 @@ function toProblem(error: unknown): ApiProblem {
   }
   const kind = databaseErrorKind(error instanceof AppError ? (error.cause ?? error) : error)
   if (kind === 'readOnly') return readOnly()
+  // What it refers to, or the account itself, was deleted meanwhile.
+  if (kind === 'foreignKey') return new ApiProblem('not-found', { cause: error })
   if (kind === 'unavailable' || kind === 'conflict') {
     return new ApiProblem('unavailable', { headers: { 'Retry-After': String(unavailableSeconds) }, cause: error })
   }

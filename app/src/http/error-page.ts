@@ -93,6 +93,8 @@ export function toHttpError(error: unknown): HttpError {
       })
     case 'readOnly':
       return new HttpError(503, readOnlyMessage, { retryAfterSeconds: 30, cause: error })
+    case 'foreignKey':
+      return new HttpError(409, 'What this belongs to was deleted meanwhile, so nothing was saved.', { cause: error })
     case 'invalid':
       return new HttpError(400, 'What was sent cannot be stored.', { cause: error })
     default:

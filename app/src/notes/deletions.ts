@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { AppContext } from '../context.ts'
+import { countNotesOfAccount, holdAccount } from '../db/hold-account.ts'
 import type { Database } from '../db/schema.ts'
 import { transact } from '../db/transact.ts'
 import { NotFoundError } from '../errors.ts'
@@ -40,7 +41,7 @@ const purgeBatch = 500
 
 /** Builds {@link Deletions} on the database. */
 export function createDeletions(context: Pick<AppContext, 'db' | 'engine' | 'clock'>): Deletions {
-  const { db, clock } = context
+  const { db, engine, clock } = context
   return {
     async list(userId) {
       const since = clock.now() - undoMs
@@ -85,6 +86,7 @@ export function createDeletions(context: Pick<AppContext, 'db' | 'engine' | 'clo
     async undo(userId, deletionId) {
       const since = clock.now() - undoMs
       return transact(db, async (transaction) => {
+        await holdAccount(transaction, engine, userId)
         const pad = await transaction
           .selectFrom('pads')
           .select('id')
@@ -114,11 +116,7 @@ export function createDeletions(context: Pick<AppContext, 'db' | 'engine' | 'clo
           throw new NotFoundError('There is nothing to bring back: it was undone already, or more than 30 days have passed.')
         const padId = pad?.id ?? first?.pad_id ?? null
         if (padId !== null) await recount(transaction, padId)
-        await transaction
-          .updateTable('users')
-          .set((builder) => ({ note_count: builder('note_count', '+', Number(numUpdatedRows)) }))
-          .where('id', '=', userId)
-          .execute()
+        await countNotesOfAccount(transaction, userId, Number(numUpdatedRows))
         return { kind: pad === undefined ? 'note' : 'pad', padId }
       })
     },

@@ -8,7 +8,7 @@ import { parseInput } from '../views/validation.ts'
 import { noteTable, pageSize, parseOrder, parsePage } from './list-view.ts'
 import { noteForm, parseId } from './schemas.ts'
 import { noSuchNote } from './service.ts'
-import { noteConflictView, noteDeleteView, type NoteFormView, noteFormView, noteView } from './views.ts'
+import { noteConflictView, noteDeleteView, type NoteFormView, noteFormView, noteGoneView, noteView } from './views.ts'
 
 /** Pages of notes. The list of all comes first, because it is asked for most. */
 export const noteRoutes: Routes = (app, { context, services, pages }) => {
@@ -171,6 +171,13 @@ export const noteRoutes: Routes = (app, { context, services, pages }) => {
               version: parseId(form['version']) ?? stored.version,
               errors: error.fields,
             }),
+          }))
+        } else if (error instanceof NotFoundError) {
+          // It may have been deleted while it was edited. What was typed is not lost with it.
+          await pages.framed(exchange, (pads) => ({
+            status: 404,
+            title: 'Page not found',
+            content: noteGoneView(error.message, { ...typed(form, pads), action: '/notes/create/' }),
           }))
         } else {
           throw error

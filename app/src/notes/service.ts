@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Transaction } from 'kysely'
 import type { AppContext } from '../context.ts'
+import { countNotesOfAccount, holdAccount } from '../db/hold-account.ts'
 import type { Database } from '../db/schema.ts'
 import { putSearchWords, searchWords } from '../db/search-index.ts'
 import { nameKey } from '../db/text-keys.ts'
@@ -115,19 +116,21 @@ export function createNotes(context: Pick<AppContext, 'db' | 'engine' | 'clock'>
 
     async create(userId, input) {
       return transact(db, async (transaction) => {
+        await countNotesOfAccount(transaction, userId, 1)
         if (input.padId !== null) await countInPad(transaction, userId, input.padId, 1)
         const now = clock.now()
         const { name, text } = input
         const row = { user_id: userId, pad_id: input.padId, name, name_key: nameKey(name), text, created_at: now, updated_at: now }
         const id = await insertWithId(transaction, engine, 'notes', row)
         await index(transaction, id, input)
-        await countOfUser(transaction, userId, 1)
         return { id, name, text, padId: input.padId, version: 1, createdAt: now, updatedAt: now }
       })
     },
 
     async change(userId, id, change, expectedVersion) {
       return transact(db, async (transaction) => {
+        // What moves between pads changes three rows.
+        if (change.padId !== undefined) await holdAccount(transaction, engine, userId)
         const before = await locked(transaction, userId, id, expectedVersion)
         const after = { ...before, ...change, version: before.version + 1, updatedAt: clock.now() }
         if (after.padId !== before.padId) {
@@ -155,6 +158,7 @@ export function createNotes(context: Pick<AppContext, 'db' | 'engine' | 'clock'>
     async delete(userId, id, expectedVersion) {
       const deletionId = randomUUID()
       return transact(db, async (transaction) => {
+        await countNotesOfAccount(transaction, userId, -1)
         const note = await locked(transaction, userId, id, expectedVersion)
         await transaction
           .updateTable('notes')
@@ -162,7 +166,6 @@ export function createNotes(context: Pick<AppContext, 'db' | 'engine' | 'clock'>
           .where('id', '=', id)
           .execute()
         if (note.padId !== null) await countInPad(transaction, userId, note.padId, -1)
-        await countOfUser(transaction, userId, -1)
         return { deletionId, padId: note.padId }
       })
     },
@@ -179,12 +182,4 @@ async function countInPad(transaction: Transaction<Database>, userId: number, pa
     .where('deleted_at', 'is', null)
     .executeTakeFirstOrThrow()
   if (numUpdatedRows === 0n && by === 1) throw new InvalidInputError({ pad_id: [wrongPadMessage] })
-}
-
-async function countOfUser(transaction: Transaction<Database>, userId: number, by: 1 | -1): Promise<void> {
-  await transaction
-    .updateTable('users')
-    .set((builder) => ({ note_count: builder('note_count', '+', by) }))
-    .where('id', '=', userId)
-    .execute()
 }

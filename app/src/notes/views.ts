@@ -72,3 +72,11 @@ export function noteConflictView(stored: NoteView, mine: NoteFormView): Html {
 <h2>Save your version</h2>
 ${noteFormView({ ...mine, version: stored.version })}`
 }
+
+/** The answer to saving a note that is not there: what was typed can become a new one. */
+export function noteGoneView(message: string, mine: NoteFormView): Html {
+  const nothingTyped = mine.name === '' && mine.text === ''
+  return html`<p>${message}</p><p><a href="/">Go to all notes</a> or to what was <a href="/deletions/">recently deleted</a></p>${
+    nothingTyped ? null : html`<h2>Save what you typed as a new note</h2>${noteFormView(mine)}`
+  }`
+}

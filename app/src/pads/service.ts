@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import type { AppContext } from '../context.ts'
+import { countNotesOfAccount, holdAccount } from '../db/hold-account.ts'
 import { prepare } from '../db/prepare.ts'
 import type { Database } from '../db/schema.ts'
 import { nameKey } from '../db/text-keys.ts'
@@ -126,6 +127,7 @@ export function createPads(context: Pick<AppContext, 'db' | 'engine' | 'clock'>)
       const deletionId = randomUUID()
       const now = clock.now()
       return transact(db, async (transaction) => {
+        await holdAccount(transaction, engine, userId)
         const pad = await lock(transaction, engine, userId, id)
         check(pad, expectedVersion)
         await transaction
@@ -147,11 +149,7 @@ export function createPads(context: Pick<AppContext, 'db' | 'engine' | 'clock'>)
           .set((builder) => ({ deleted_at: now, deletion_id: deletionId, version: builder('version', '+', 1) }))
           .executeTakeFirstOrThrow()
         const notesDeleted = Number(numUpdatedRows)
-        await transaction
-          .updateTable('users')
-          .set((builder) => ({ note_count: builder('note_count', '-', notesDeleted) }))
-          .where('id', '=', userId)
-          .execute()
+        await countNotesOfAccount(transaction, userId, -notesDeleted)
         return { deletionId, notesDeleted }
       })
     },
