@@ -20,15 +20,21 @@ declare module 'vitest' {
 /** Of servers that live for one run, on loopback. */
 const password = 'tests'
 
-/**
- * One PostgreSQL and one MariaDB for a whole run, in containers from Debian's packages; a test file makes databases of its own in them
- * (`databases.ts`). Where both `NOTEJAM_TEST_POSTGRES` and `NOTEJAM_TEST_MYSQL` are set, those servers are used.
- */
+/** One PostgreSQL and one MariaDB for a whole run; a test file makes databases of its own in them (`databases.ts`). */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const { servers, stop } = await startServers()
+  project.provide('servers', servers)
+  return stop
+}
+
+/**
+ * Starts both servers in containers from Debian's packages. Where both `NOTEJAM_TEST_POSTGRES` and `NOTEJAM_TEST_MYSQL` are set, those servers
+ * are used.
+ */
+export async function startServers(): Promise<{ readonly servers: ProvidedServers; readonly stop: () => Promise<void> }> {
   const { NOTEJAM_TEST_POSTGRES: postgres, NOTEJAM_TEST_MYSQL: mysql } = process.env
   if (postgres !== undefined && mysql !== undefined) {
-    project.provide('servers', { postgres, mysql })
-    return () => Promise.resolve()
+    return { servers: { postgres, mysql }, stop: () => Promise.resolve() }
   }
   const progress = createProgress()
   const docker = await acquireDocker({ progress })
@@ -51,15 +57,15 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     const [first, second] = await progress.step('database servers: start', () =>
       Promise.all([keep(startPostgres(images.postgres)), keep(startMariadb(images.mariadb))]),
     )
-    project.provide('servers', {
+    const servers = {
       postgres: `postgres://postgres:${password}@${first.getHost()}:${first.getMappedPort(5432)}`,
       mysql: `mysql://root:${password}@${second.getHost()}:${second.getMappedPort(3306)}`,
-    })
+    }
+    return { servers, stop }
   } catch (error) {
     await stop()
     throw error
   }
-  return stop
 }
 
 /** Nothing of these servers is to survive, so nothing waits for the disk. */

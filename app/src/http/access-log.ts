@@ -50,6 +50,7 @@ export function withAccessLog(handler: RequestListener, { log, metrics, isDraini
     metrics.requestsInFlight.inc()
     // The path is taken now: Express changes `url` while it routes.
     const path = pathOf(request)
+    let address = request.socket.remoteAddress
     response.once('close', () => {
       const seconds = (performance.now() - started) / 1000
       const route = label(routeOf(request, response))
@@ -58,11 +59,12 @@ export function withAccessLog(handler: RequestListener, { log, metrics, isDraini
       metrics.requestsInFlight.dec()
       metrics.requests.inc({ route, method, status })
       metrics.requestSeconds.observe({ route }, seconds)
-      const { ip } = request as Routed
-      const address = typeof ip === 'string' ? ip : request.socket.remoteAddress
       log.info({ requestId: id, method, path, route, status, durationMs: Math.round(seconds * 1e5) / 100, address }, 'request')
     })
     handler(request, response)
+    // Express knows the address by now; at the end the socket may be gone, and asking then would end the process.
+    const { ip } = request as Routed
+    if (typeof ip === 'string') address = ip
   }
 }
 

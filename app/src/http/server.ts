@@ -1,6 +1,9 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { AppError, messageOf } from '../errors.ts'
+import { html } from '../views/html.ts'
+import { layout } from '../views/layout.ts'
+import { securityHeaders } from './security-headers.ts'
 import type { ExchangeClasses } from './exchange-classes.ts'
 
 /** Longer than a proxy keeps an idle connection (Traefik: 90 s), so that it never sends a request into one that we are closing. */
@@ -10,9 +13,20 @@ const headersMs = keepAliveMs + 5000
 /** Milliseconds for a whole request, body included; Node wants it no shorter than the head's. */
 const requestMs = headersMs
 
-const answers: Readonly<Record<string, string>> = {
-  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
-  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+interface Refusal {
+  readonly status: string
+  readonly title: string
+  readonly message: string
+}
+
+const badRequest: Refusal = { status: '400 Bad Request', title: 'Bad request', message: 'The request could not be understood.' }
+const refusals: Readonly<Record<string, Refusal>> = {
+  HPE_HEADER_OVERFLOW: {
+    status: '431 Request Header Fields Too Large',
+    title: 'Too large',
+    message: 'The address, the cookies or other headers of the request are too long.',
+  },
+  ERR_HTTP_REQUEST_TIMEOUT: { status: '408 Request Timeout', title: 'Too slow', message: 'The request did not arrive in time.' },
 }
 
 /** A server with the limits that stand in front of the app; `classes` are Node's own unless told. */
@@ -31,21 +45,26 @@ export function createHttpServer(handler: RequestListener, classes?: ExchangeCla
   // 1,000 header lines are refused by size long before; this keeps the parser from dropping lines silently.
   server.maxHeadersCount = 1000
   server.on('clientError', (error: Error & { code?: string }, socket) => {
-    refuse(socket as Socket, answers[error.code ?? ''] ?? '400 Bad Request')
+    refuse(socket as Socket, refusals[error.code ?? ''] ?? badRequest)
   })
   return server
 }
 
-/** Answers what is no HTTP: no route and no layout is there yet. */
-function refuse(socket: Socket, status: string): void {
-  if (socket.writable) {
-    const body = `${status}\n`
-    socket.end(
-      `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
-    )
-  } else {
+/** Answers what is no HTTP, and ends the connection: no route was reached, so whether a person or a program asks is not known. */
+function refuse(socket: Socket, { status, title, message }: Refusal): void {
+  if (!socket.writable) {
     socket.destroy()
+    return
   }
+  const body = layout({ title, content: html`<p>${message}</p>` })
+  const headers = [
+    ...securityHeaders({ https: false }),
+    ['Content-Type', 'text/html; charset=utf-8'],
+    ['Cache-Control', 'no-store'],
+    ['Content-Length', String(Buffer.byteLength(body))],
+    ['Connection', 'close'],
+  ]
+  socket.end(`HTTP/1.1 ${status}\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`)
 }
 
 /**
