@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { emailKey, maxEmailKey } from '../db/text-keys.ts'
 import { requiredMessage } from '../views/form.ts'
 import { atMost, codePoints, required } from '../views/validation.ts'
 
@@ -21,6 +22,7 @@ export const email = required
   .transform((text) => text.trim())
   .pipe(z.string().refine(isEmail, { error: 'Invalid email address.' }))
   .pipe(atMost(maxEmail))
+  .refine((text) => codePoints(emailKey(text)) <= maxEmailKey, { error: 'Invalid email address.' })
 
 /** A password to be set; blanks count, nothing is trimmed. */
 const newPassword = z

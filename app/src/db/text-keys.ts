@@ -1,5 +1,7 @@
 /** Code points that `name_key` columns hold. A name has at most 100; decomposition may lengthen it. */
 const maxNameKey = 200
+/** Code points that the column `email_key` holds: three for each of an address. A few ligatures become more. */
+export const maxEmailKey = 762
 
 /** Case, width and composition removed: equal for what a reader takes for the same text. */
 function fold(text: string): string {
