@@ -5,6 +5,7 @@ const suites = {
   accounts: () => import('../../app/src/accounts/accounts.test.ts'),
   pads: () => import('../../app/src/pads/pads.test.ts'),
   notes: () => import('../../app/src/notes/notes.test.ts'),
+  pages: () => import('../../app/src/views/pages.test.ts'),
   limits: () => import('../../app/src/notes/limits.test.ts'),
   concurrency: () => import('../../app/src/notes/concurrency.test.ts'),
   search: () => import('../../app/src/search/search.test.ts'),
