@@ -6,6 +6,7 @@ import { measureDeepPages } from './deep-pages.ts'
 import { measureListPage } from './list-page.ts'
 import { measureMemory, measureSignInImpact, measureStart } from './load-and-memory.ts'
 import { findPostgres, startLocalPostgres } from './local-postgres.ts'
+import { bundleApp } from './processes.ts'
 import { createMember, prepareDatabase } from './world.ts'
 
 /** One line of the table: what was measured, and what is wanted of it. */
@@ -28,12 +29,7 @@ if (unknown.length > 0) {
 const selected: readonly Part[] = wanted.length === 0 ? parts : parts.filter((part) => wanted.includes(part))
 
 const folder = mkdtempSync(join(tmpdir(), 'notejam-bench-'))
-const entry = join(folder, 'dist', 'main.js')
-execFileSync(
-  process.execPath,
-  ['../node_modules/rolldown/bin/cli.mjs', '-c', 'rolldown.config.ts', '-d', join(folder, 'dist'), '--log-level', 'warn'],
-  { cwd: 'app', stdio: 'inherit' },
-)
+const entry = bundleApp(folder)
 await using postgres = findPostgres() === undefined ? undefined : await startLocalPostgres()
 if (postgres === undefined) console.log('PostgreSQL is not installed (apt-get install postgresql): its figures are left out')
 

@@ -1,8 +1,20 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { BareOptions } from './bare-server.ts'
+
+/** Bundles the app into a folder, as its image holds it, and returns what is run. */
+export function bundleApp(folder: string): string {
+  const target = join(folder, 'dist')
+  execFileSync(
+    process.execPath,
+    ['../node_modules/rolldown/bin/cli.mjs', '-c', 'rolldown.config.ts', '-d', target, '--log-level', 'silent'],
+    { cwd: 'app', stdio: 'inherit' },
+  )
+  return join(target, 'main.js')
+}
 
 /** A server process that is measured. */
 export interface Measured extends AsyncDisposable {
