@@ -12,7 +12,7 @@ import { localProvider } from './local-provider.ts'
 import { productRecipe } from './images.ts'
 import { createProgress, type Progress } from './progress.ts'
 import { type Provider, type ProviderName, type ProviderOptions, PROVIDERS } from './provider.ts'
-import { quickstart, quickstartSummary } from './quickstart.ts'
+import { describeInstances, quickstart, quickstartSummary } from './quickstart.ts'
 import { DEFAULT_ADDONS, openCluster, startCluster } from './start-cluster.ts'
 import { type Addon, ADDONS } from './cluster-record.ts'
 import { clusterTool } from './tools.ts'
@@ -178,7 +178,13 @@ function clusterProgram(options: ClusterProgramOptions): Command {
     .addOption(providerOption())
     .option('--all', 'local only: every cluster of this machine')
     .action(async (flags: ProviderFlags & { readonly all?: boolean }) => {
-      if (flags.all !== true) return (await PROVIDER_OF[flags.provider].status(providerOptions(flags))).forEach(print)
+      if (flags.all !== true) {
+        const provider = PROVIDER_OF[flags.provider]
+        ;(await provider.status(providerOptions(flags))).forEach(print)
+        const { kubeconfig, close } = await provider.open(providerOptions(flags))
+        await close()
+        return (await describeInstances({ kubeconfig, kubectl: await clusterTool('kubectl', progress) })).forEach(print)
+      }
       const names = clusterNames()
       if (names.length === 0) print('no cluster')
       for (const name of names) {

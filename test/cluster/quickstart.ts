@@ -6,7 +6,7 @@ import { runCommand } from './command.ts'
 import { findCommand } from './debian.ts'
 import { ClusterError } from './errors.ts'
 import type { PushedImage } from './image-push.ts'
-import { installOperator, OPERATOR_NAMESPACE } from './operator-install.ts'
+import { installOperator, OPERATOR_NAMESPACE, OPERATOR_RELEASE } from './operator-install.ts'
 import type { Progress } from './progress.ts'
 import { waitFor } from './wait-for.ts'
 
@@ -91,4 +91,19 @@ ${instances.trimEnd()}
   make status     what runs
   make down       stops everything; \`make up\` starts it again with new data
 `
+}
+
+/** The operator and the instances of a cluster, as lines for a person. */
+export async function describeInstances(target: Pick<QuickstartTarget, 'kubeconfig' | 'kubectl'>): Promise<readonly string[]> {
+  const get = async (...args: readonly string[]): Promise<string> =>
+    (await runCommand(target.kubectl, [`--kubeconfig=${target.kubeconfig}`, 'get', '--ignore-not-found', ...args])).trimEnd()
+  const ready = 'jsonpath={.status.readyReplicas} of {.spec.replicas} ready, {.spec.template.spec.containers[0].image}'
+  const operator = await get('deployment', OPERATOR_RELEASE, `--namespace=${OPERATOR_NAMESPACE}`, '-o', ready)
+  if (operator === '') return ['  operator  not installed']
+  const instances = await get('notejam', '--all-namespaces')
+  return [
+    `  operator  ${operator.startsWith(' ') ? '0' : ''}${operator}`,
+    '',
+    ...(instances === '' ? ['no instance'] : instances.split('\n')),
+  ]
 }

@@ -41,6 +41,12 @@ function versionFindings(): readonly string[] {
   return findings
 }
 
+/** The example that the README shows is the one that `make up` applies and the tests try. */
+function exampleFindings(): readonly string[] {
+  const shown = readFileSync('README.md', 'utf8').includes(`\`\`\`yaml\n${readFileSync('examples/quickstart.yaml', 'utf8')}\`\`\``)
+  return shown ? [] : ['README.md does not show examples/quickstart.yaml as it is']
+}
+
 const privatePath = /\/(?:work|root|home\/[a-z]+)\/[\w.]/
 
 /** A path of one machine in the tree works nowhere else. */
@@ -64,6 +70,7 @@ const checks: readonly Check[] = [
   { name: 'layers', run: () => findLayerViolations(listTrackedFiles()) },
   { name: 'reference pages', run: findStaleReference },
   { name: 'links in docs', run: () => findBrokenLinks(listTrackedFiles()) },
+  { name: 'example of the README', run: exampleFindings },
   { name: 'lock file without registry hosts', run: lockFileFindings },
   { name: 'one version', run: versionFindings },
   { name: 'no paths of one machine', run: machinePathFindings },
