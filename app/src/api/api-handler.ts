@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { AppContext } from '../context.ts'
 import { databaseErrorKind } from '../db/database-errors.ts'
 import { AppError, InvalidInputError, NotFoundError, StaleVersionError, ThrottledError } from '../errors.ts'
+import { endAfterBody } from '../http/end-after-body.ts'
 import { check, readQuery } from './check.ts'
 import { readJson } from './json-body.ts'
 import { describeApi } from './openapi.ts'
@@ -103,9 +104,14 @@ export function createApiHandler(options: ApiHandlerOptions): ApiHandler {
       return
     }
     for (const [name, value] of Object.entries(problem.headers)) response.setHeader(name, value)
-    // What was not read of the body would be taken for the next request.
-    if (!request.complete) response.setHeader('Connection', 'close')
-    send(response, problem.status, 'application/problem+json; charset=utf-8', JSON.stringify(problem), request.method === 'HEAD')
+    const [type, text] = ['application/problem+json; charset=utf-8', JSON.stringify(problem)]
+    if (request.complete) {
+      send(response, problem.status, type, text, request.method === 'HEAD')
+      return
+    }
+    const bytes = Buffer.from(text)
+    response.writeHead(problem.status, { 'Content-Type': type, 'Content-Length': bytes.length, Connection: 'close' })
+    endAfterBody(request, response, bytes)
   }
 }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { readBody } from '../http/read-body.ts'
 import { ApiProblem } from './problem.ts'
 
 /**
@@ -37,23 +38,7 @@ export async function readJson(request: IncomingMessage): Promise<unknown> {
     })
   }
   if (announced !== undefined && Number(announced) > maxBodyBytes) throw tooLarge()
-  return parse(await readBytes(request))
-}
-
-async function readBytes(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let size = 0
-  try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      size += chunk.length
-      if (size > maxBodyBytes) throw tooLarge()
-      chunks.push(chunk)
-    }
-  } catch (error) {
-    if (error instanceof ApiProblem) throw error
-    throw new ApiProblem('bad-request', { detail: 'The body ended before its end.', cause: error })
-  }
-  return Buffer.concat(chunks, size)
+  return parse(await readBody(request, maxBodyBytes, { tooLarge, brokenOff }))
 }
 
 function parse(bytes: Buffer): unknown {
@@ -71,6 +56,9 @@ function parse(bytes: Buffer): unknown {
 }
 
 function tooLarge(): ApiProblem {
-  // What is still under way is not read, so the connection cannot be used again.
-  return new ApiProblem('body-too-large', { detail: `A body may have at most ${maxBodyBytes} bytes.`, headers: { Connection: 'close' } })
+  return new ApiProblem('body-too-large', { detail: `A body may have at most ${maxBodyBytes} bytes.` })
+}
+
+function brokenOff(cause?: unknown): ApiProblem {
+  return new ApiProblem('bad-request', { detail: 'The body ended before its end.', cause })
 }

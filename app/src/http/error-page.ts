@@ -5,6 +5,7 @@ import { NotFoundError, StaleVersionError, ThrottledError } from '../errors.ts'
 import { html } from '../views/html.ts'
 import { layout, type SidebarPad } from '../views/layout.ts'
 import type { Cookies } from './cookies.ts'
+import { endAfterBody } from './end-after-body.ts'
 import { HttpError } from './http-error.ts'
 import { memberOf, sendHtml } from './pages.ts'
 import type { Services } from './services.ts'
@@ -43,8 +44,6 @@ export function errorPage(options: {
     const problem = toHttpError(error)
     if (problem.status >= 500 && !(error instanceof HttpError)) context.log.error({ err: error }, 'request failed')
     if (problem.retryAfterSeconds !== undefined) response.setHeader('Retry-After', problem.retryAfterSeconds)
-    // A body that was not read to its end would be taken for the next request.
-    if (!request.complete) response.setHeader('Connection', 'close')
     void send(problem, request, response)
   }
 
@@ -52,7 +51,9 @@ export function errorPage(options: {
     const { email, pads } = await frameOf(problem, request)
     const title = titles[problem.status] ?? 'Not understood'
     const content = html`<p>${problem.message}</p><p><a href="/">Go to all notes</a></p>`
-    sendHtml(response, problem.status, layout({ title, content, email, pads }))
+    const document = layout({ title, content, email, pads })
+    if (request.complete) sendHtml(response, problem.status, document)
+    else sendEarly(problem.status, document, request, response)
   }
 
   /** A missing page keeps the frame of the person; when the database is in trouble nothing more is asked of it. */
@@ -70,6 +71,18 @@ export function errorPage(options: {
       return {}
     }
   }
+}
+
+/** An answer to what was not read to its end; the connection is not used again. */
+function sendEarly(status: number, document: string, request: Request, response: Response): void {
+  const bytes = Buffer.from(document)
+  response.writeHead(status, {
+    'Content-Type': 'text/html; charset=utf-8',
+    'Content-Length': bytes.length,
+    'Cache-Control': 'no-store',
+    Connection: 'close',
+  })
+  endAfterBody(request, response, bytes)
 }
 
 /** What anything thrown is answered with. */

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import { HttpError } from './http-error.ts'
+import { readBody } from './read-body.ts'
 
 /** Fields of a form as they were sent. */
 export type FormBody = Readonly<Record<string, string>>
@@ -34,7 +35,7 @@ export async function readForm(request: IncomingMessage, limits: FormLimits = fo
     throw new HttpError(415, 'Compressed forms are not taken.')
   }
   if (length !== undefined && Number(length) > limits.maxBytes) throw tooLarge()
-  return parseForm(await readBytes(request, limits.maxBytes), limits)
+  return parseForm(await readBody(request, limits.maxBytes, { tooLarge, brokenOff }), limits)
 }
 
 /** Parses the bytes of a form; see {@link readForm}. */
@@ -72,34 +73,12 @@ function decode(text: string): string {
   return decoded
 }
 
-async function readBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let size = 0
-    request.on('data', (chunk: Buffer) => {
-      size += chunk.length
-      if (size > maxBytes) {
-        request.removeAllListeners('data')
-        request.pause()
-        reject(tooLarge())
-      } else {
-        chunks.push(chunk)
-      }
-    })
-    request.on('end', () => {
-      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks))
-    })
-    request.on('error', (cause) => {
-      reject(new HttpError(400, 'The request broke off.', { cause }))
-    })
-    request.on('close', () => {
-      if (!request.complete) reject(new HttpError(400, 'The request broke off.'))
-    })
-  })
-}
-
 function tooLarge(): HttpError {
   return new HttpError(413, 'What was sent is too large. A note holds at most 100,000 characters.')
+}
+
+function brokenOff(cause?: unknown): HttpError {
+  return new HttpError(400, 'The request broke off.', { cause })
 }
 
 function notUtf8(cause?: unknown): HttpError {
