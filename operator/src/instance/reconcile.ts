@@ -30,6 +30,8 @@ export interface InstanceReconcilerOptions {
   readonly random: () => number
 }
 
+/** Seconds until the pass after one that ended an operation: at once. */
+const againSeconds = 0.001
 /** Seconds until Secrets are read again, which nothing watches; spread over a fifth of it. */
 const secretIntervalSeconds = 300
 /** Seconds until a pass looks again for what it misses, where no watch tells: Secrets, claims and objects of others. */
@@ -57,6 +59,8 @@ export function createInstanceReconciler({ randomKey, random }: InstanceReconcil
       if (isNamespaceTerminating(error)) return done
       throw error
     }
+    // Meanwhile the spec may ask for another image, and nothing else would tell.
+    if (instance.status?.operation !== undefined && plan.operation === undefined) return after(againSeconds)
     return nextLook(observation, random)
   }
 }
@@ -124,8 +128,9 @@ async function report(
   })
   if (sameJson(instance.status, status)) return instance
   tellStall(instance, status, context)
-  const { namespace = '', name, uid = '' } = instance.metadata
-  const wanted = { apiVersion, kind: 'NotejamInstance', metadata: { namespace, name, uid }, status }
+  const { namespace = '', name, uid = '', resourceVersion = '' } = instance.metadata
+  // For the status of a custom resource the server compares no UID: without the version, a new instance of the same name would get this one's past.
+  const wanted = { apiVersion, kind: 'NotejamInstance', metadata: { namespace, name, uid, resourceVersion }, status }
   return context.client.applyStatus<NotejamInstance>(notejamInstances, wanted, {
     fieldManager: statusFieldManager,
     force: true,
