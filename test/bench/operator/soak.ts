@@ -44,7 +44,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
     logFolder: world.folder,
     probe: true,
   })
-  const churn = new Churn({ ...options, random: seededRandom(options.seed), missedAfterSeconds: 60 })
+  const churn = new Churn({ ...options, random: seededRandom(options.seed), missedAfterSeconds: 120 })
   await churn.prepare()
   report(`${options.instances} instances are served; ${options.operationsPerSecond} operations a second begin`)
   const started = performance.now()

@@ -1,5 +1,5 @@
 import type { ApiClient, KubeObject } from '../../cluster/api-client.ts'
-import { collections } from './collections.ts'
+import { childCollections, collections, type Collection } from './collections.ts'
 import type { Observer } from './observer.ts'
 
 interface PodTemplate {
@@ -29,6 +29,8 @@ export class Stage implements AsyncDisposable {
   readonly #options: StageOptions
   readonly #stopListening: (() => void)[] = []
   readonly #running = new Set<Promise<void>>()
+  /** UIDs of deleted instances. */
+  readonly #dead = new Set<string>()
   /** Newest pod of each Deployment. */
   readonly #pods = new Map<string, string>()
   /** Calls that the API server refused, newest last. */
@@ -49,10 +51,19 @@ export class Stage implements AsyncDisposable {
       await observer.watch(collection.path, collection)
       this.#stopListening.push(
         observer.on(collection.path, ({ type, object }) => {
-          if (type !== 'DELETED') this.#run(play(object))
+          if (type !== 'DELETED') this.#run(this.#deadOwner(collection, object) ?? play(object))
         }),
       )
       for (const object of observer.objects(collection.path)) this.#run(play(object))
+    }
+    for (const collection of childCollections) {
+      if (collection === collections.jobs || collection === collections.deployments) continue
+      await observer.watch(collection.path, collection)
+      this.#stopListening.push(
+        observer.on(collection.path, ({ type, object }) => {
+          if (type !== 'DELETED') this.#run(this.#deadOwner(collection, object))
+        }),
+      )
     }
     await observer.watch(collections.instances.path, collections.instances)
     this.#stopListening.push(
@@ -65,6 +76,11 @@ export class Stage implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const stop of this.#stopListening) stop()
     await Promise.all(this.#running)
+  }
+
+  /** A pass that ran while its instance was deleted may still have made a child. */
+  #deadOwner(collection: Collection, child: KubeObject): Promise<void> | undefined {
+    return this.#dead.has(ownerOf(child) ?? '') ? this.#remove(collection, child) : undefined
   }
 
   #run(work: Promise<void> | undefined): void {
@@ -182,36 +198,30 @@ export class Stage implements AsyncDisposable {
     await api.patch(collections.pods, name, namespace, { status: status(container) }, 'status')
   }
 
-  /** Plays the garbage collector. */
+  /** Plays the garbage collector for what is there when an instance goes; `#deadOwner` is for what comes later. */
   async #collect(instance: KubeObject): Promise<void> {
-    const { api, observer } = this.#options
-    const { namespace = '', uid } = instance.metadata
-    for (const collection of [
-      collections.deployments,
-      collections.jobs,
-      collections.services,
-      collections.ingresses,
-      collections.claims,
-      collections.secrets,
-    ]) {
-      const listed =
-        collection === collections.deployments || collection === collections.jobs
-          ? observer.objects(collection.path, namespace)
-          : await api.list(collection, namespace)
-      const children = listed.filter(({ metadata }) => metadata.ownerReferences?.some((owner) => owner.uid === uid) === true)
-      // A claim has a finalizer that only the controller manager takes away.
-      for (const { metadata } of children) {
-        if ((metadata.finalizers ?? []).length > 0)
-          await api.patch(collection, metadata.name, namespace, { metadata: { finalizers: null } })
-        await api.delete(collection, metadata.name, namespace)
-        const pod = this.#pods.get(metadata.uid ?? '')
-        if (pod !== undefined) await api.delete(collections.pods, pod, namespace, { gracePeriodSeconds: '0' })
-        this.#pods.delete(metadata.uid ?? '')
-        if (this.#options.pods && collection === collections.jobs)
-          await api.delete(collections.pods, `${metadata.name}-pod`, namespace, { gracePeriodSeconds: '0' })
-      }
+    const { api } = this.#options
+    const { namespace = '', uid = '' } = instance.metadata
+    this.#dead.add(uid)
+    for (const collection of childCollections) {
+      for (const child of await api.list(collection, namespace)) if (ownerOf(child) === uid) await this.#remove(collection, child)
     }
   }
+
+  async #remove(collection: Collection, { metadata }: KubeObject): Promise<void> {
+    const { api, pods } = this.#options
+    const { name, namespace = '', uid = '' } = metadata
+    // A claim has a finalizer that only the controller manager takes away.
+    if ((metadata.finalizers ?? []).length > 0) await api.patch(collection, name, namespace, { metadata: { finalizers: null } })
+    await api.delete(collection, name, namespace)
+    const pod = collection === collections.jobs ? `${name}-pod` : this.#pods.get(uid)
+    this.#pods.delete(uid)
+    if (pods && pod !== undefined) await api.delete(collections.pods, pod, namespace, { gracePeriodSeconds: '0' })
+  }
+}
+
+function ownerOf({ metadata }: KubeObject): string | undefined {
+  return metadata.ownerReferences?.[0]?.uid
 }
 
 function now(): string {
