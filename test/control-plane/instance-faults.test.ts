@@ -3,8 +3,10 @@ import { startControlPlane } from '../cluster/control-plane.ts'
 import { waitFor } from '../cluster/wait-for.ts'
 import { controlPlaneApi } from '../support/control-plane.ts'
 import { applyCrds } from '../support/crds.ts'
+import { runInstanceFaults, writeFaults } from './instance-fault-matrix.ts'
 import { digestOf, repository } from './instance-kubelet.ts'
 import { instanceType, Scene } from './instance-scene.ts'
+import { connect } from './runtime-fixture.ts'
 
 const api = controlPlaneApi()
 
@@ -107,3 +109,18 @@ describe('the operator', () => {
     expect((await scene.jobs()).length).toBe(2)
   }, 120_000)
 })
+
+it('ends with the same objects and one migration per release, whatever happens to any one write', async () => {
+  await using connection = await connect(inject('controlPlane').kubeconfig)
+
+  const { writes, cases, failures } = await runInstanceFaults({
+    api,
+    client: connection.client,
+    // Each write meets one of the faults, the next one the next; all pairs are in the proof of the same name.
+    choose: (all) => all.filter(({ nth, fault }) => fault === writeFaults[nth % writeFaults.length]),
+  })
+
+  expect(failures).toEqual([])
+  expect(cases).toBe(writes.length)
+  expect(cases).toBeGreaterThan(10)
+}, 180_000)

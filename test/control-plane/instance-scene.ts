@@ -11,7 +11,8 @@ export const instanceType = { apiVersion: 'notejam.io/v1', kind: 'NotejamInstanc
 export const jobType = { apiVersion: 'batch/v1', kind: 'Job' }
 /** Kind for the API client. */
 export const deploymentType = { apiVersion: 'apps/v1', kind: 'Deployment' }
-const childTypes = [
+/** Kinds that the operator makes. */
+export const childTypes = [
   deploymentType,
   jobType,
   { apiVersion: 'v1', kind: 'Service' },
@@ -19,6 +20,7 @@ const childTypes = [
   { apiVersion: 'v1', kind: 'PersistentVolumeClaim' },
   { apiVersion: 'networking.k8s.io/v1', kind: 'Ingress' },
   { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget' },
+  { apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler' },
 ] as const
 
 /** The parts of an instance that tests look at. */

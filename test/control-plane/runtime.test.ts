@@ -56,27 +56,27 @@ describe('a controller', () => {
     await api.patch(configMapType, 'a-0', namespace, { data: { text: 'by hand' } })
     await waitFor(async () => (await text(namespace, 'a-0')) === 'hello', {
       what: 'the drift being healed',
-      timeoutMs: 5000,
+      timeoutMs: 15_000,
       intervalMs: 20,
     })
     await api.delete(configMapType, 'a-1', namespace)
     await waitFor(async () => (await text(namespace, 'a-1')) === 'hello', {
       what: 'the child coming back',
-      timeoutMs: 5000,
+      timeoutMs: 15_000,
       intervalMs: 20,
     })
 
     await api.patch(widgetType, 'a', namespace, { spec: { copies: 1, text: 'new' } })
     await waitFor(async () => (await text(namespace, 'a-0')) === 'new' && (await text(namespace, 'a-2')) === undefined, {
       what: 'the children following the spec',
-      timeoutMs: 5000,
+      timeoutMs: 15_000,
       intervalMs: 20,
     })
 
     await api.delete(widgetType, 'a', namespace)
     await waitFor(async () => (await api.get(widgetType, 'a', namespace)) === undefined, {
       what: 'the finalizer being removed',
-      timeoutMs: 5000,
+      timeoutMs: 15_000,
       intervalMs: 20,
     })
   })
@@ -99,9 +99,9 @@ describe('a controller', () => {
     await using _again = start(
       widgetManagerOptions(counted.client, namespace, { controllers: [widgetController({ onPass: (name) => passes.push(name) })] }),
     )
-    await waitFor(() => passes.length > 0, { what: 'a pass', timeoutMs: 5000, intervalMs: 10 })
+    await waitFor(() => passes.length > 0, { what: 'a pass', timeoutMs: 15_000, intervalMs: 10 })
     await api.patch(widgetType, 'a', namespace, { metadata: { annotations: { touched: 'yes' } } })
-    await waitFor(() => passes.length > 1, { what: 'a second pass', timeoutMs: 5000, intervalMs: 10 })
+    await waitFor(() => passes.length > 1, { what: 'a second pass', timeoutMs: 15_000, intervalMs: 10 })
 
     expect(counted.writes).toEqual([])
     expect((await versions()).filter((version) => !before.includes(version))).toHaveLength(1)
@@ -126,7 +126,7 @@ describe('a controller', () => {
       await api.create(widget(namespace, name))
       await waitFor(async () => (await api.get(widgetType, name, namespace))?.['status'], {
         what: 'the status',
-        timeoutMs: 5000,
+        timeoutMs: 15_000,
         intervalMs: 10,
       })
     }
@@ -179,7 +179,7 @@ describe('a controller', () => {
     await using _running = start(widgetManagerOptions(client, namespace, { controllers: [{ ...plain, reconcile }] }))
 
     await api.create(widget(namespace, 'a', { copies: 1 }))
-    await waitFor(() => errors.length > 0, { what: 'the refusal', timeoutMs: 5000, intervalMs: 10 })
+    await waitFor(() => errors.length > 0, { what: 'the refusal', timeoutMs: 15_000, intervalMs: 10 })
     const kept = await text(namespace, 'a-0')
     // The garbage collector does this sooner or later; then the name is free.
     await api.delete(configMapType, 'a-0', namespace)
@@ -225,12 +225,12 @@ describe('own writes', () => {
 
     await api.create(widget(namespace, 'a'))
     const children = async () => (await api.list(configMapType, namespace)).filter(({ metadata }) => metadata.labels !== undefined).length
-    await waitFor(async () => (await children()) > (barrier ? 0 : 1), { what: 'children', timeoutMs: 5000, intervalMs: 20 })
+    await waitFor(async () => (await children()) > (barrier ? 0 : 1), { what: 'children', timeoutMs: 15_000, intervalMs: 20 })
     // A second object whose child is seen: the first one's passes of that time are over.
     await api.create(widget(namespace, 'b'))
     await waitFor(async () => (await api.list(configMapType, namespace)).some(({ metadata }) => metadata.name.startsWith('b-')), {
       what: 'the second',
-      timeoutMs: 5000,
+      timeoutMs: 15_000,
       intervalMs: 20,
     })
     await running.stop()
@@ -313,7 +313,7 @@ describe('fair share', () => {
       await api.patch(widgetType, 'good', namespace, { spec: { text: `round ${round}` } })
       await waitFor(async () => (await text(namespace, 'good-0')) === `round ${round}`, {
         what: 'the edit being applied',
-        timeoutMs: 5000,
+        timeoutMs: 15_000,
         intervalMs: 2,
       })
       times.push(performance.now() - started)
@@ -353,7 +353,7 @@ test('events reach the API server as series', async () => {
   const events = () => api.list({ apiVersion: 'events.k8s.io/v1', kind: 'Event' }, namespace)
   await waitFor(async () => (await events()).some((event) => event['series'] !== undefined), {
     what: 'a series',
-    timeoutMs: 5000,
+    timeoutMs: 15_000,
     intervalMs: 20,
   })
 

@@ -66,7 +66,8 @@ export async function takeOutEach(safeties: readonly Safety[], report: (line: st
       const path = join(folder, safety.file)
       const source = readFileSync(path, 'utf8')
       if (source.split(safety.from).length !== 2) throw new Error(`${safety.file} does not have "${safety.from}" exactly once`)
-      const withIt = passes(folder, safety)
+      // A busy machine may make a test miss its time once; with the safety in place it does not twice.
+      const withIt = passes(folder, safety) || passes(folder, safety)
       writeFileSync(
         path,
         source.replace(safety.from, () => safety.to),
