@@ -29,6 +29,8 @@ function toJsonSchema(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   const schema = value as Schema
   if (schema['x-kubernetes-int-or-string'] === true) return { description: schema['description'], tsType: 'string | number' }
+  if (schema['x-kubernetes-preserve-unknown-fields'] === true)
+    return { description: schema['description'], tsType: 'Readonly<Record<string, unknown>>' }
   const kept = Object.entries(schema).filter(
     ([key, inner]) => !key.startsWith('x-kubernetes-') && !(key === 'maxItems' && typeof inner === 'number'),
   )

@@ -183,6 +183,56 @@ export const instanceRules: readonly RuleFixture[] = [
     message: '(replicas + 2) × database.poolSizePerReplica must stay within',
   },
   {
+    rule: 'the most pods of an autoscaler count against the connections',
+    accepted: { ...external({ maxConnections: 100 }), autoscaling: { maxReplicas: 8 } },
+    refused: { ...external({ maxConnections: 99 }), autoscaling: { maxReplicas: 8 } },
+    message: '(with autoscaling, maxReplicas counts)',
+  },
+  {
+    rule: 'the number of pods has one owner',
+    accepted: { ...external(), autoscaling: { maxReplicas: 8 } },
+    refused: { ...external(), replicas: 2, autoscaling: { maxReplicas: 8 } },
+    message: 'replicas and autoscaling exclude each other',
+  },
+  {
+    rule: 'SQLite is not scaled out',
+    accepted: { ...external(), autoscaling: { maxReplicas: 8 } },
+    refused: { ...minimalSpec, autoscaling: { maxReplicas: 1 } },
+    message: 'SQLite is one file with one writer, so it cannot be scaled out',
+  },
+  {
+    rule: 'the bounds of an autoscaler are in order',
+    accepted: { ...external(), autoscaling: { minReplicas: 3, maxReplicas: 3 } },
+    refused: { ...external(), autoscaling: { minReplicas: 3, maxReplicas: 2 } },
+    message: 'maxReplicas cannot be less than minReplicas',
+  },
+  {
+    rule: 'Production carries a peak of four times its least',
+    accepted: { ...production, autoscaling: { minReplicas: 3, maxReplicas: 12 } },
+    refused: { ...production, autoscaling: { minReplicas: 3, maxReplicas: 11 } },
+    message: 'Production must be able to carry a peak',
+  },
+  {
+    rule: 'Production carries the peak that it states',
+    accepted: { ...production, autoscaling: { minReplicas: 3, maxReplicas: 6, peakFactor: 2 } },
+    refused: { ...production, autoscaling: { minReplicas: 3, maxReplicas: 12, peakFactor: 5 } },
+    message: 'Production must be able to carry a peak',
+  },
+  {
+    rule: 'a share of the CPU needs a request for CPU',
+    accepted: {
+      ...external(),
+      autoscaling: { maxReplicas: 8, targetCPUUtilizationPercentage: 50 },
+      resources: { requests: { cpu: '100m', memory: '160Mi' } },
+    },
+    refused: {
+      ...external(),
+      autoscaling: { maxReplicas: 8, targetCPUUtilizationPercentage: 50 },
+      resources: { requests: { memory: '160Mi' } },
+    },
+    message: 'is a share of the CPU that a pod asks for',
+  },
+  {
     rule: 'the default of replicas counts against the connections too',
     accepted: external({ maxConnections: 40 }),
     refused: external({ maxConnections: 39 }),
@@ -224,5 +274,50 @@ export const instanceRules: readonly RuleFixture[] = [
     accepted: withEnvironment('THROTTLE_PER_ADDRESS'),
     refused: withEnvironment('DATABASE_URL'),
     message: "this variable is the operator's to set",
+  },
+  {
+    rule: 'only Development wipes',
+    accepted: { ...minimalSpec, environment: 'Development', release: { strategy: 'Wipe' } },
+    refused: { ...minimalSpec, release: { strategy: 'Wipe' } },
+    message: 'release.strategy Wipe empties the database at each release',
+  },
+  {
+    rule: 'Production backs up before it migrates',
+    accepted: { ...production, release: { strategy: 'BackupThenMigrate' } },
+    refused: { ...production, release: { strategy: 'Upgrade' } },
+    message: 'Production takes images in by release.strategy BackupThenMigrate only',
+  },
+  {
+    rule: 'Production is not seeded',
+    accepted: { ...minimalSpec, seed: { generate: { users: 1, notesPerUser: 2, seed: 3 } } },
+    refused: { ...production, seed: { generate: {} } },
+    message: 'generated data is not for Production',
+  },
+  {
+    rule: 'InWindow has a window',
+    accepted: {
+      ...minimalSpec,
+      release: { updatePolicy: 'InWindow', windows: [{ schedule: '0 2 * * 2', durationSeconds: 7200, timeZone: 'Europe/Kyiv' }] },
+    },
+    refused: { ...minimalSpec, release: { updatePolicy: 'InWindow' } },
+    message: 'updatePolicy InWindow needs at least one window',
+  },
+  {
+    rule: 'a window has a schedule of five fields',
+    accepted: { ...minimalSpec, release: { windows: [{ schedule: '*/15 2,3 1-7 JAN-MAR MON', durationSeconds: 900 }] } },
+    refused: { ...minimalSpec, release: { windows: [{ schedule: '@midnight', durationSeconds: 900 }] } },
+    message: 'schedule has five fields',
+  },
+  {
+    rule: 'a gate asks for something',
+    accepted: { ...production, release: { gate: { requireVerifiedBy: { namespace: 'test', name: 'notes' } } } },
+    refused: { ...production, release: { gate: {} } },
+    message: 'gate needs requireVerifiedBy',
+  },
+  {
+    rule: 'a verified image is a digest',
+    accepted: { ...production, release: { gate: { verifiedImages: [digest] } } },
+    refused: { ...production, release: { gate: { verifiedImages: ['registry.example/notejam:1.0.0'] } } },
+    message: 'a verified image is named by its digest',
   },
 ]

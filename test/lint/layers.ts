@@ -22,7 +22,7 @@ const rules: readonly LayerRule[] = [
 ]
 
 /** Pure files decide and do not do: they get clock values and names as arguments. */
-const pureFiles = /^operator\/src\/(\w+\/resources\/[\w-]+|instance\/(release|status)|\w+\/[\w-]*planner)\.ts$/
+const pureFiles = /^operator\/src\/(\w+\/resources\/[\w-]+|instance\/(release\/[\w-]+|status)|\w+\/[\w-]*planner)\.ts$/
 const impureModules = /^node:(?!assert$|crypto$|util$|url$)|^(undici|pino|prom-client|@kubernetes\/client-node)$/
 const impureCalls =
   /\b(Date\.now\(|new Date\(\)|performance\.now\(|Math\.random\(|randomUUID\(|randomBytes\(|setTimeout\(|fetch\(|process\.)/

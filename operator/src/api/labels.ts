@@ -5,6 +5,9 @@ import { apiVersion, type NotejamInstance } from './notejam.ts'
 /** Field manager of every child; force is used, for nobody else has a say in what we apply. */
 export const fieldManager = 'notejam-operator'
 
+/** Field manager that holds a Deployment's replicas between the operator, which lets go of them, and an autoscaler, which takes them. */
+export const handOverFieldManager = 'notejam-operator/replicas'
+
 /** Field manager of `status`. */
 export const statusFieldManager = 'notejam-operator/status'
 
@@ -26,10 +29,12 @@ export const annotations = {
   secretHash: `${annotationPrefix}secret-hash`,
   /** Hash of a pod template without this annotation: tells the pods of this template from older ones. */
   templateHash: `${annotationPrefix}template-hash`,
+  /** Who decides on the replicas of a Deployment: `operator` or `autoscaler`. */
+  scaledBy: `${annotationPrefix}scaled-by`,
 } as const
 
 /** What a pod of an instance does. */
-export type Component = 'app' | 'migration'
+export type Component = 'app' | 'migration' | 'release' | 'smoke'
 
 /** Longest name of a Service, a label value and a pod's host name (RFC 1123 label). */
 const longestName = 63

@@ -41,6 +41,35 @@ export interface NotejamInstance {
      */
     replicas?: number
     /**
+     * autoscaling lets a HorizontalPodAutoscaler choose the number of pods between two bounds. Not together with replicas, and not with SQLite.
+     */
+    autoscaling?: {
+      /**
+       * minReplicas is the least number of pods.
+       */
+      minReplicas?: number
+      /**
+       * maxReplicas is the greatest number of pods. With poolSizePerReplica it says how many connections the database must bear.
+       */
+      maxReplicas: number
+      /**
+       * peakFactor is the peak that Production must be able to carry, in multiples of minReplicas.
+       */
+      peakFactor?: number
+      /**
+       * targetCPUUtilizationPercentage is the CPU use that is aimed at, as a share of what a pod asks for. 60 if neither it nor metrics are given.
+       */
+      targetCPUUtilizationPercentage?: number
+      /**
+       * metrics are further metrics of autoscaling/v2 (requests per second, say), passed through as they are. The greatest number that one of them asks for wins.
+       */
+      metrics?: Readonly<Record<string, unknown>>[]
+      /**
+       * behavior of autoscaling/v2, passed through as it is. Without it pods double every 15 s at most, and go by half a minute after five quiet minutes.
+       */
+      behavior?: Readonly<Record<string, unknown>>
+    }
+    /**
      * database says where the notes are kept.
      */
     database: {
@@ -112,6 +141,28 @@ export interface NotejamInstance {
       }
     }
     /**
+     * seed fills the database with generated accounts - in Development after each wipe, in Test once, at the first start. Not for Production.
+     */
+    seed?: {
+      /**
+       * generate makes accounts, pads and notes up; the same numbers give the same data.
+       */
+      generate: {
+        /**
+         * users is how many accounts there are.
+         */
+        users?: number
+        /**
+         * notesPerUser is how many notes each of them has.
+         */
+        notesPerUser?: number
+        /**
+         * seed is the number that all of it depends on.
+         */
+        seed?: number
+      }
+    }
+    /**
      * release says how a new image is taken in.
      */
     release?: {
@@ -119,6 +170,69 @@ export interface NotejamInstance {
        * retryToken is any text; changing it forgets the images that were given up, and tries the one in the spec again.
        */
       retryToken?: string
+      /**
+       * strategy is what a new image does to the data. Wipe empties the database and begins anew (Development only, the default there); Upgrade migrates it and tries the pages afterwards (the default of Test); BackupThenMigrate inspects it, wants a backup before a change of the schema, and tries the pages before a pod is replaced (the only one for Production).
+       */
+      strategy?: 'Wipe' | 'Upgrade' | 'BackupThenMigrate'
+      /**
+       * updatePolicy says when a new image is taken in - Automatic (at once), OnApproval (when approvedImage names it), InWindow (in one of the windows) or Never. The first image of an instance is taken in at once.
+       */
+      updatePolicy?: 'Automatic' | 'OnApproval' | 'InWindow' | 'Never'
+      /**
+       * approvedImage is the image that may be taken in with updatePolicy OnApproval, written exactly as in spec.image. A person or a pipeline sets it; who did and when is kept in status.release.
+       */
+      approvedImage?: string
+      /**
+       * windows are the times in which releases begin with updatePolicy InWindow; one that has begun goes on after its end.
+       */
+      windows?: {
+        /**
+         * schedule is when the window opens, as a cron expression of five fields, for example "0 2 * * 2". A time that a change to summer time skips opens it as much later as the clocks jump.
+         */
+        schedule: string
+        /**
+         * durationSeconds is how long the window stays open.
+         */
+        durationSeconds: number
+        /**
+         * timeZone of the schedule, a name of the IANA database such as Europe/Kyiv; UTC if not given.
+         */
+        timeZone?: string
+      }[]
+      /**
+       * contractAfterSeconds is how long after a release the parts of the schema that only older code needs are removed; the next release does it earlier. 0 removes them at once.
+       */
+      contractAfterSeconds?: number
+      /**
+       * rollback says what follows a roll-out that failed - Automatic puts the image before back, Manual leaves the new pods as they are for a person to look at.
+       */
+      rollback?: 'Automatic' | 'Manual'
+      /**
+       * missingBackup says what strategy BackupThenMigrate does when an image would change the schema and no backup can be taken first - Refuse (Stalled, BackupUnavailable) or Accept. Images that leave the schema as it is need none.
+       */
+      missingBackup?: 'Refuse' | 'Accept'
+      /**
+       * gate lets only images in that were upgraded to and verified elsewhere. Either of its two lists is enough.
+       */
+      gate?: {
+        /**
+         * requireVerifiedBy names an instance of environment Test whose status.verifiedImages counts.
+         */
+        requireVerifiedBy?: {
+          /**
+           * namespace of that instance; the same one if not given. The operator must watch it.
+           */
+          namespace?: string
+          /**
+           * name of that instance.
+           */
+          name: string
+        }
+        /**
+         * verifiedImages are digests that were verified in another cluster.
+         */
+        verifiedImages?: string[]
+      }
       /**
        * migration tunes the Job that brings the database schema forward before a roll-out.
        */
@@ -278,7 +392,7 @@ export interface NotejamInstance {
      */
     observedGeneration?: number
     /**
-     * conditions are Ready, Reconciling, Stalled, Available, SchemaCurrent and Paused; each reason has a page in the reference.
+     * conditions are Ready, Reconciling, Stalled, Available, SchemaCurrent, Paused and (environment Test) UpgradeVerified; each reason has a page in the reference.
      */
     conditions?: {
       /**
@@ -362,6 +476,27 @@ export interface NotejamInstance {
          * since is when the release was complete (current) or began (target).
          */
         since?: string
+        /**
+         * pendingContract is how many steps of the schema, which only older code needs, are still to be removed.
+         */
+        pendingContract?: number
+        /**
+         * contractFailure is why they could not be removed; the next release tries again.
+         */
+        contractFailure?: string
+        /**
+         * approval is who approved the image and when, as the API server recorded it, where updatePolicy was OnApproval.
+         */
+        approval?: {
+          /**
+           * manager is the client that set spec.release.approvedImage last.
+           */
+          manager?: string
+          /**
+           * time when it was set.
+           */
+          time?: string
+        }
       }
       /**
        * target is the release under way; absent when there is none.
@@ -391,6 +526,27 @@ export interface NotejamInstance {
          * since is when the release was complete (current) or began (target).
          */
         since?: string
+        /**
+         * pendingContract is how many steps of the schema, which only older code needs, are still to be removed.
+         */
+        pendingContract?: number
+        /**
+         * contractFailure is why they could not be removed; the next release tries again.
+         */
+        contractFailure?: string
+        /**
+         * approval is who approved the image and when, as the API server recorded it, where updatePolicy was OnApproval.
+         */
+        approval?: {
+          /**
+           * manager is the client that set spec.release.approvedImage last.
+           */
+          manager?: string
+          /**
+           * time when it was set.
+           */
+          time?: string
+        }
       }
       /**
        * history holds the last five releases that ended, the newest first.
@@ -424,6 +580,19 @@ export interface NotejamInstance {
          * completionTime is when it ended.
          */
         completionTime?: string
+        /**
+         * approval is who approved the image and when.
+         */
+        approval?: {
+          /**
+           * manager is the client that set spec.release.approvedImage last.
+           */
+          manager?: string
+          /**
+           * time when it was set.
+           */
+          time?: string
+        }
       }[]
       /**
        * rejected are the images that failed, and are not tried again until spec.release.retryToken changes; the newest first, at most 20.
@@ -466,15 +635,44 @@ export interface NotejamInstance {
       /**
        * type of the operation.
        */
-      type: 'Release'
+      type: 'Release' | 'Contract'
+      /**
+       * strategy with which the operation began; a change of the spec is for the next one.
+       */
+      strategy?: 'Wipe' | 'Upgrade' | 'BackupThenMigrate'
       /**
        * step that is under way.
        */
-      step: 'Migrating' | 'Withdrawing' | 'RollingOut' | 'RollingBack'
+      step:
+        | 'Inspecting'
+        | 'BackingUp'
+        | 'Contracting'
+        | 'Stopping'
+        | 'Wiping'
+        | 'Migrating'
+        | 'Withdrawing'
+        | 'Seeding'
+        | 'Smoking'
+        | 'RollingOut'
+        | 'Verifying'
+        | 'RollingBack'
       /**
-       * jobUID of the migration Job, once it is there; a Job that is deleted is not made again.
+       * jobUID of the step's Job, once it is there; a Job that is deleted is not made again.
        */
       jobUID?: string
+      /**
+       * inspected is what the step Inspecting found in the database.
+       */
+      inspected?: {
+        /**
+         * database is Empty or Ours.
+         */
+        database?: 'Empty' | 'Ours'
+        /**
+         * pending is how many steps of the schema the image adds.
+         */
+        pending?: number
+      }
       /**
        * reason why the step does not get on, or why the release is being rolled back.
        */
@@ -504,6 +702,14 @@ export interface NotejamInstance {
        * replicas that are wanted.
        */
       replicas?: number
+      /**
+       * releaseStrategy is what a new image does to the data.
+       */
+      releaseStrategy?: 'Wipe' | 'Upgrade' | 'BackupThenMigrate'
+      /**
+       * maxReplicas is the greatest number of pods, where an autoscaler chooses; replicas is the least then.
+       */
+      maxReplicas?: number
       /**
        * rolloutStrategy is Recreate (SQLite, one pod at a time) or RollingUpdate.
        */
@@ -535,6 +741,23 @@ export interface NotejamInstance {
       }
     }
     /**
+     * verifiedImages are the images that this instance was upgraded to and whose pages were tried afterwards (environment Test); the newest first, at most 20.
+     */
+    verifiedImages?: {
+      /**
+       * digest that ran, as it stands in a spec.image.
+       */
+      digest: string
+      /**
+       * image as the spec named it.
+       */
+      image: string
+      /**
+       * time of the verification.
+       */
+      time: string
+    }[]
+    /**
      * databaseIdentity is the mark that the first migration left in the database; no other instance changes a database that bears it.
      */
     databaseIdentity?: {
@@ -550,6 +773,10 @@ export interface NotejamInstance {
        * fingerprint is random, made with the mark.
        */
       fingerprint?: string
+      /**
+       * address is a hash of host and name of the database when its mark was last seen; nothing is wiped at another one before the mark was seen there.
+       */
+      address?: string
     }
     /**
      * inventory lists the objects that the operator keeps for this instance.

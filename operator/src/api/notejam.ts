@@ -34,5 +34,8 @@ export type Operation = NonNullable<InstanceStatus['operation']>
 /** The mark in an instance's database. */
 export type DatabaseIdentity = NonNullable<InstanceStatus['databaseIdentity']>
 
+/** An image that an instance was upgraded to, and whose pages were tried afterwards. */
+export type VerifiedImage = NonNullable<InstanceStatus['verifiedImages']>[number]
+
 /** What an instance is for. */
 export type Environment = InstanceSpec['environment']

@@ -94,6 +94,11 @@ export interface Pod extends KubeObject {
   }
 }
 
+/** `autoscaling/v2 HorizontalPodAutoscaler`. */
+export interface HorizontalPodAutoscaler extends KubeObject {
+  readonly status?: { readonly conditions?: readonly ForeignCondition[] }
+}
+
 /** `v1 PersistentVolumeClaim`. */
 export interface PersistentVolumeClaim extends KubeObject {
   readonly spec: { readonly resources?: { readonly requests?: Readonly<Record<string, string>> }; readonly storageClassName?: string }

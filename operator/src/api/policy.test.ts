@@ -13,6 +13,8 @@ describe('effectivePolicy', () => {
   it('has an answer to everything that a spec may leave out', () => {
     expect(effectivePolicy(spec())).toEqual({
       replicas: 1,
+      mostReplicas: 1,
+      releaseStrategy: 'Upgrade',
       rolloutStrategy: 'Recreate',
       storageSize: '1Gi',
       resources: { requests: { cpu: '100m', memory: '160Mi' }, limits: { memory: '320Mi' } },

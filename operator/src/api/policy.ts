@@ -6,9 +6,24 @@ export interface PodResources {
   readonly limits: Readonly<Record<string, string>>
 }
 
+/** Bounds and aims of an autoscaler, as `autoscaling/v2` writes them. */
+export interface AutoscalingPolicy {
+  readonly minReplicas: number
+  readonly maxReplicas: number
+  readonly metrics: readonly Readonly<Record<string, unknown>>[]
+  readonly behavior: Readonly<Record<string, unknown>>
+}
+
 /** What the spec and the defaults of its environment come to: every builder and planner reads this, none a default of its own. */
 export interface EffectivePolicy {
+  /** Pods that are wanted; with autoscaling, the least of them. */
   readonly replicas: number
+  /** The greatest number of pods that there can be. */
+  readonly mostReplicas: number
+  /** Absent where the number of pods is fixed. */
+  readonly autoscaling?: AutoscalingPolicy
+  /** What a new image does to the data. */
+  readonly releaseStrategy: 'Wipe' | 'Upgrade' | 'BackupThenMigrate'
   readonly rolloutStrategy: 'Recreate' | 'RollingUpdate'
   /** Absent when the claim is not the operator's. */
   readonly storageSize?: string
@@ -23,18 +38,44 @@ export interface EffectivePolicy {
 /** Pods by environment where `replicas` is not given (shared design of the API: 1, 2, 3). */
 const defaultReplicas: Readonly<Record<Environment, number>> = { Development: 1, Test: 2, Production: 3 }
 
+/** What a new image does to the data, where nobody said so. */
+const defaultStrategies = { Development: 'Wipe', Test: 'Upgrade', Production: 'BackupThenMigrate' } as const satisfies Readonly<
+  Record<Environment, string>
+>
+
 /** One pod under load takes 81 MiB after 200 sign-ins (measured with the allocator settings of the image); the rest is head room. */
 const defaultResources: PodResources = { requests: { cpu: '100m', memory: '160Mi' }, limits: { memory: '320Mi' } }
 
 const defaultStorageSize = '1Gi'
+
+/** CPU use that is aimed at, in percent of the request: room for a pod that is lost, and for the time that a new one takes. */
+const defaultCPUTarget = 60
+
+/** Up at once and up to double every 15 s, so that a fourfold peak is met within a minute; down by half a minute, and only after five quiet minutes. */
+const defaultBehavior = {
+  scaleUp: {
+    stabilizationWindowSeconds: 0,
+    selectPolicy: 'Max',
+    policies: [
+      { type: 'Percent', value: 100, periodSeconds: 15 },
+      { type: 'Pods', value: 4, periodSeconds: 15 },
+    ],
+  },
+  scaleDown: { stabilizationWindowSeconds: 300, policies: [{ type: 'Percent', value: 50, periodSeconds: 60 }] },
+} as const
 
 /** Works out {@link EffectivePolicy}. The static defaults repeat those of the schema for blocks that are not there at all. */
 export function effectivePolicy(spec: InstanceSpec): EffectivePolicy {
   const sqlite = spec.database.type === 'SQLite'
   const storage = spec.database.sqlite?.storage
   const publicURL = formatPublicURL(spec)
+  const autoscaling = autoscalingOf(spec)
+  const replicas = autoscaling?.minReplicas ?? spec.replicas ?? (sqlite ? 1 : defaultReplicas[spec.environment])
   return {
-    replicas: spec.replicas ?? (sqlite ? 1 : defaultReplicas[spec.environment]),
+    replicas,
+    mostReplicas: autoscaling?.maxReplicas ?? replicas,
+    ...(autoscaling === undefined ? {} : { autoscaling }),
+    releaseStrategy: spec.release?.strategy ?? defaultStrategies[spec.environment],
     rolloutStrategy: sqlite ? 'Recreate' : 'RollingUpdate',
     ...(storage === undefined || storage.existingClaim !== undefined ? {} : { storageSize: storage.size ?? defaultStorageSize }),
     ...(publicURL === undefined ? {} : { publicURL }),
@@ -42,6 +83,19 @@ export function effectivePolicy(spec: InstanceSpec): EffectivePolicy {
     migrationDeadlineSeconds: spec.release?.migration?.deadlineSeconds ?? 1800,
     minReadySeconds: spec.release?.rollout?.minReadySeconds ?? 5,
     progressDeadlineSeconds: spec.release?.rollout?.progressDeadlineSeconds ?? 300,
+  }
+}
+
+function autoscalingOf({ autoscaling }: InstanceSpec): AutoscalingPolicy | undefined {
+  if (autoscaling === undefined) return undefined
+  const { metrics = [], targetCPUUtilizationPercentage } = autoscaling
+  const target = targetCPUUtilizationPercentage ?? (metrics.length === 0 ? defaultCPUTarget : undefined)
+  const cpu = { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: target } } }
+  return {
+    minReplicas: autoscaling.minReplicas ?? 1,
+    maxReplicas: autoscaling.maxReplicas,
+    metrics: [...(target === undefined ? [] : [cpu]), ...metrics],
+    behavior: autoscaling.behavior ?? defaultBehavior,
   }
 }
 

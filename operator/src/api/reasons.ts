@@ -7,6 +7,10 @@ import type { ConditionState } from '../runtime/conditions.ts'
 const stalledReasons = {
   ApplyRefused:
     'The API server refused an object that the operator wanted to write, for example by a quota or a policy. The message has its answer; once the cause is gone the operator goes on by itself.',
+  BackupFailed:
+    'The backup before a migration failed; nothing was changed. The message says why; change spec.release.retryToken to try again.',
+  BackupUnavailable:
+    'The image would change the database schema, and no backup can be taken before it; nothing was changed. Take one yourself and set spec.release.missingBackup to Accept, or give an image that leaves the schema as it is.',
   ClaimNotFound:
     'The PersistentVolumeClaim of database.sqlite.storage.existingClaim is not there. Create it, or create the instance anew without existingClaim.',
   DatabaseFenced:
@@ -15,6 +19,9 @@ const stalledReasons = {
     'The image is older than the database schema allows: a contract migration removed what it needs. Go back to a newer image.',
   ImagePullFailed:
     'A node cannot pull the image. Correct spec.image or spec.imagePullSecrets, or push the image: the pull is tried again by itself.',
+  InspectionFailed:
+    'The Job that reads what the database holds failed, before anything was changed. The message has its exit code and the last lines of its log; change spec.release.retryToken to try again.',
+  InvalidSchedule: 'A schedule or a time zone of the spec cannot be read; the message says which. Correct it.',
   MigrationFailed:
     'The migration Job failed. The message has its exit code and the last lines of its log; what served before still serves. Give a corrected image, or change spec.release.retryToken to try this one again.',
   MigrationLocked:
@@ -29,11 +36,19 @@ const stalledReasons = {
     'The pods of a new image did not become ready within spec.release.rollout.progressDeadlineSeconds; the image before was put back, if there was one.',
   SchemaDrifted:
     'The migration Job found applied migrations whose content is not that of its image. Give the image that made the schema, or a later one of the same line.',
+  SeedFailed:
+    'The Job that fills the database with generated data failed. The message has its exit code and the last lines of its log; give a corrected image, or change spec.release.retryToken.',
   SecretInvalid: 'A Secret that the spec names holds something that cannot be used; the message says what. Correct it.',
   SecretKeyMissing: 'A Secret that the spec names lacks an entry, or one is too short; the message says which. Add it.',
   SecretNotFound: 'A Secret that the spec names is not there. Create it in the namespace of the instance.',
   StorageNotExpandable:
     'The volume could not be grown: its storage class does not allow it. Set the size back, or use another class in a new instance.',
+  UpgradePathUnsupported:
+    'The image cannot be reached from the release that is served without a downtime: a release between them was left out. Take that one in first; the message says what is missing.',
+  VerificationFailed:
+    'The pages of the new image did not work when they were tried with an account of their own. The message has the step and the answer. Before a roll-out nothing was replaced; after one the image before was put back.',
+  WipeFailed:
+    'The Job that empties the database of environment Development failed. The message has its exit code and the last lines of its log; change spec.release.retryToken to try again.',
 } as const
 
 /** Every condition of a NotejamInstance and its reasons: a closed list, so that alerts and scripts can rely on it. */
@@ -50,7 +65,18 @@ export const conditionReasons = {
   },
   Reconciling: {
     Creating: 'The objects of the instance are being made.',
+    Inspecting: 'A Job of the new image reads what the database holds; nothing is changed.',
+    BackingUp: 'The backup before a migration is taken.',
+    Stopping: 'Environment Development: the pods are stopped before the database is emptied.',
+    Wiping: 'Environment Development: the database is being emptied for the new image.',
     Migrating: 'The migration Job of a release runs; what served before still serves.',
+    Seeding: 'The database is being filled with generated data.',
+    Smoking: 'The pages of the new image are tried in a pod that nobody else reaches, before a pod is replaced.',
+    Contracting: 'What only older code needs is being removed from the schema.',
+    Verifying: 'The pages of the new image are tried after its roll-out.',
+    WaitingForApproval: 'The new image waits for spec.release.approvedImage.',
+    WaitingForGate: 'The new image waits until it was verified where spec.release.gate says.',
+    WaitingForWindow: 'The new image waits for a window of spec.release.windows.',
     RollingOut: 'Pods are being replaced by those of the new template.',
     RollingBack: 'The image before is being put back, because the new one failed.',
     Waiting: 'Something outside must change first; the message says what.',
@@ -70,6 +96,21 @@ export const conditionReasons = {
     AtTarget: 'The database schema is that of the image in the spec.',
     Behind: 'The migration to the image in the spec has not run yet, or has failed.',
     Migrating: 'The migration to the image in the spec runs.',
+    ContractFailed:
+      'What only older code needs could not be removed from the schema; what serves is not touched by it. The next release tries again.',
+  },
+  UpgradeVerified: {
+    Passed: 'The image that is served was upgraded to here, and its pages worked (environment Test).',
+    Failed: 'The last image was given up or rolled back (environment Test); the message says why.',
+    Running: 'An upgrade is under way, or its pages are being tried (environment Test).',
+    NotRequested: 'The image that is served was the first one: nothing was upgraded (environment Test).',
+  },
+  ScalingActive: {
+    Autoscaled: 'The HorizontalPodAutoscaler chooses the number of pods.',
+    FixedReplicas: 'The number of pods is fixed by the spec or its environment.',
+    MetricsUnavailable:
+      'The HorizontalPodAutoscaler gets no metrics, so the number of pods stays. The message says which; mostly metrics-server, or the adapter of a metric, is missing.',
+    HandingOver: 'The number of pods is being handed over to the HorizontalPodAutoscaler.',
   },
   Paused: {
     ByPolicy: 'spec.managementPolicy is Paused, and everything is as the spec says.',
@@ -108,6 +149,10 @@ export function clip(text: string, length: number): string {
 
 /** Events that are recorded about an instance, on transitions only. */
 export const eventReasons = {
+  BackupSkipped: 'A migration goes on without a backup, as spec.release.missingBackup says.',
+  ContractFailed: 'What only older code needs could not be removed from the schema.',
+  DatabaseSeeded: 'The database was filled with generated data.',
+  DatabaseWiped: 'The database of environment Development was emptied for a release.',
   ReleaseStarted: 'A new image was seen, and its release began.',
   ReleaseSucceeded: 'The new image is served.',
   ReleaseFailed: 'A release was given up.',
@@ -116,6 +161,7 @@ export const eventReasons = {
   MigrationSucceeded: 'The migration Job succeeded.',
   MigrationFailed: 'The migration Job failed.',
   RolloutStalled: 'The pods of a new image do not become ready.',
+  ScalingHandedOver: 'The HorizontalPodAutoscaler decides on the number of pods from now on.',
   Stalled: 'A person is needed; the message says for what.',
   NameConflict: 'An object of a needed name belongs to somebody else.',
   PausedWithPendingChanges: 'The instance is paused, and there is something to change.',

@@ -1,4 +1,4 @@
-import { annotations } from '../api/labels.ts'
+import { annotations, handOverFieldManager } from '../api/labels.ts'
 import type { Job } from '../api/objects.ts'
 import { ApiError, isForbidden, isInvalid, isNamespaceTerminating } from '../kube/errors.ts'
 import type { KubeObject } from '../kube/object.ts'
@@ -7,9 +7,12 @@ import { NameConflict } from '../runtime/errors.ts'
 import type { ReconcileContext } from '../runtime/reconciler.ts'
 import { deploymentInput } from './deployed.ts'
 import type { Observation } from './observe.ts'
-import type { ReleasePlan, Stall } from './release.ts'
-import { renderChildren, type Child } from './resources/children.ts'
-import { buildMigrationJob } from './resources/migration-job.ts'
+import { deployOf } from './release/journal.ts'
+import type { ReleasePlan, Stall } from './release/types.ts'
+import { optionalChildren, renderChildren, type Child } from './resources/children.ts'
+import { phaseOf, type Phase } from './release/steps.ts'
+import { buildReleaseJob } from './resources/release-job.ts'
+import { needsHandOver } from './scaling.ts'
 
 /** What applying the children came to. */
 export interface Applications {
@@ -23,8 +26,28 @@ export interface Applications {
 export const nothingApplied: Applications = { objects: [], problems: [], error: undefined }
 
 function childrenOf(observation: Observation, plan: ReleasePlan): readonly Child[] {
-  const { instance, policy } = observation
-  return renderChildren({ instance, policy }, plan.deploy === undefined ? undefined : deploymentInput(observation, plan.deploy))
+  const { instance, policy, scaling } = observation
+  return renderChildren({ instance, policy, scaling }, plan.deploy === undefined ? undefined : deploymentInput(observation, plan.deploy))
+}
+
+/**
+ * Gives the replicas of the Deployment away to an autoscaler, or takes the autoscaler away that set them, before the Deployment is applied: at no
+ * moment is the field without an owner, and at none has it two.
+ */
+async function settleScaling({ deployment, instance, children, scaling }: Observation, context: ReconcileContext): Promise<void> {
+  const { applier, client, recorder, signal } = context
+  if (scaling.by === 'operator') {
+    const autoscalers = children.filter(({ resource }) => resource === resources.horizontalPodAutoscalers)
+    for (const { resource, object } of autoscalers) await applier.delete(resource, object, instance)
+  }
+  if (!needsHandOver(scaling, deployment)) return
+  const { apiVersion, kind, spec } = deployment
+  const { name, namespace = '', uid = '', resourceVersion = '' } = deployment.metadata
+  // With the version as precondition: a number that somebody set meanwhile is never undone (409, and the pass is repeated).
+  const held = { apiVersion, kind, metadata: { name, namespace, uid, resourceVersion }, spec: { replicas: spec.replicas } }
+  await client.apply(resources.deployments, held, { fieldManager: handOverFieldManager, force: true, signal })
+  const note = `The autoscaler decides on the replicas from now on; there are ${spec.replicas ?? 1}`
+  recorder.event(instance, { type: 'Normal', reason: 'ScalingHandedOver', action: 'Scale', note, related: deployment })
 }
 
 /**
@@ -36,6 +59,7 @@ export async function applyChildren(observation: Observation, plan: ReleasePlan,
   const objects: KubeObject[] = []
   const problems: Stall[] = []
   let refused: Error | undefined
+  await settleScaling(observation, context)
   for (const { resource, desired } of childrenOf(observation, plan)) {
     try {
       const { object } = await context.applier.apply({ resource, desired, owner: observation.instance })
@@ -67,20 +91,22 @@ export function planChildren(observation: Observation, plan: ReleasePlan, { appl
   return isNewImage ? [`the image, to ${instance.spec.image}`, ...names] : names
 }
 
-/** Creates the migration Job of the operation, if the plan says so. Its name says what it does, so a second one cannot come of it. */
-export async function createMigrationJob(observation: Observation, plan: ReleasePlan, context: ReconcileContext): Promise<Applications> {
+/** Creates the Job of the operation's step, if the plan says so. Its name says what it does, so a second one cannot come of it. */
+export async function createReleaseJob(observation: Observation, plan: ReleasePlan, context: ReconcileContext): Promise<Applications> {
   const { instance, policy, appPods } = observation
-  const { operation, release } = plan
+  const { operation, release, identity } = plan
   const { connection } = observation.secrets
-  if (operation === undefined || connection === undefined || plan.job !== 'Create') return nothingApplied
-  const image = release.target?.image ?? instance.spec.image
+  const phase = phaseOf(operation?.step)
+  if (operation === undefined || phase === undefined || connection === undefined || plan.job !== 'Create') return nothingApplied
+  const image = imageOf(phase, plan)
   const besideApp =
     connection.type === 'SQLite' && appPods.some(({ spec, status }) => spec.nodeName !== undefined && status?.phase === 'Running')
-  const desired = buildMigrationJob({ instance, policy, connection, image, releaseID: operation.id, besideApp })
+  const mark = identity === undefined ? {} : { identity }
+  const desired = buildReleaseJob({ instance, policy, connection, phase, image, releaseID: operation.id, besideApp, ...mark })
   try {
     const { action, object } = await context.applier.apply({ resource: resources.jobs, desired, owner: instance, createOnly: true })
-    const note = `Job ${object.metadata.name} migrates the database for ${image}`
-    if (action === 'created') {
+    if (action === 'created' && phase === 'expand') {
+      const note = `Job ${object.metadata.name} migrates the database for ${release.target?.image ?? image}`
       context.recorder.event(instance, { type: 'Normal', reason: 'MigrationStarted', action: 'Migrate', note, related: object })
     }
     return nothingApplied
@@ -90,7 +116,13 @@ export async function createMigrationJob(observation: Observation, plan: Release
   }
 }
 
-/** Deletes the migration Job of a release that another image replaced before it did anything. */
+/** What only older code needs is removed by the code that serves; everything else is done by the image that is to come. */
+function imageOf(phase: Phase, { release }: ReleasePlan): string {
+  const by = phase === 'contract' ? release.current : release.target
+  return by === undefined ? '' : deployOf(by).image
+}
+
+/** Deletes the Job of a step that is not to go on. */
 export async function withdrawJob({ instance, jobs, jobUID }: Observation, { applier }: ReconcileContext): Promise<void> {
   const job = jobs.find(({ metadata }) => metadata.uid === jobUID)
   if (job !== undefined) await applier.delete(resources.jobs, job, instance)
@@ -98,14 +130,11 @@ export async function withdrawJob({ instance, jobs, jobUID }: Observation, { app
 
 /** Deletes children that the spec does not ask for any more, and the Jobs of releases that the history has forgotten. */
 export async function prune(observation: Observation, plan: ReleasePlan, { applier }: ReconcileContext): Promise<void> {
-  const { instance, ingress, disruptionBudget, jobs } = observation
+  const { instance, children, jobs } = observation
   const wanted = new Set(childrenOf(observation, plan).map(({ desired }) => `${desired.kind}/${desired.metadata.name}`))
-  const optional = [
-    [resources.ingresses, ingress],
-    [resources.podDisruptionBudgets, disruptionBudget],
-  ] as const
-  for (const [resource, object] of optional) {
-    if (object !== undefined && !wanted.has(`${resource.kind}/${object.metadata.name}`)) await applier.delete(resource, object, instance)
+  for (const { resource, object } of children) {
+    const isWanted = !optionalChildren.includes(resource) || wanted.has(`${resource.kind}/${object.metadata.name}`)
+    if (!isWanted) await applier.delete(resource, object, instance)
   }
   const { current, history = [] } = plan.release
   const kept = new Set([plan.operation?.id, current?.id, ...history.map(({ id }) => id)])
@@ -120,7 +149,7 @@ function isFinished({ status }: Job): boolean {
 
 /** The objects that the operator keeps for the instance: what was applied in this pass, and what was there. */
 export function inventoryOf(observation: Observation, applied: readonly KubeObject[]): readonly KubeObject[] {
-  const { deployment, claim, disruptionBudget, ingress, service, secrets } = observation
-  const all = [claim, service, deployment, disruptionBudget, ingress, secrets.own, ...applied].filter((object) => object !== undefined)
+  const { children, secrets } = observation
+  const all = [...children.map(({ object }) => object), secrets.own, ...applied].filter((object) => object !== undefined)
   return [...new Map(all.map((object) => [`${object.kind}/${object.metadata.name}`, object])).values()]
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { InstanceSpec } from '../api/notejam.ts'
 
 /** How the pods reach the database: everything that they are told of it, and no secret. */
@@ -55,4 +56,22 @@ export function describeConnection({ database }: InstanceSpec, entries: Readonly
       poolSize: database.poolSizePerReplica ?? defaultPoolSize,
     },
   }
+}
+
+/**
+ * Names the database by a hash of its host, port and name, without user and password: these may be rotated. A file is always the one on the volume.
+ *
+ * @param entries - what the database Secret holds; not looked at for SQLite
+ */
+export function databaseAddress({ database }: InstanceSpec, entries: ReadonlyMap<string, Buffer>): string {
+  if (database.external === undefined) return 'file'
+  const url = entries.get('url')?.toString()
+  const parts = url === undefined ? ['host', 'port', 'database'].map((part) => entries.get(part)?.toString() ?? '') : partsOfUrl(url)
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16)
+}
+
+function partsOfUrl(url: string): readonly string[] {
+  if (!URL.canParse(url)) return [url]
+  const { hostname, port, pathname } = new URL(url)
+  return [hostname, port, pathname.slice(1)]
 }

@@ -5,21 +5,17 @@ import type { ControllerOptions } from '../runtime/reconciler.ts'
 import { source, type AccessRule } from '../runtime/source.ts'
 import { notejamInstances } from './kinds.ts'
 import { podsByInstance } from './observe.ts'
+import { childResources } from './resources/children.ts'
 import { createInstanceReconciler, type InstanceReconcilerOptions } from './reconcile.ts'
 
 /** Children that are applied: read by name where they may be somebody else's, written, deleted. */
-const applied = [
-  resources.deployments,
-  resources.ingresses,
-  resources.jobs,
-  resources.persistentVolumeClaims,
-  resources.podDisruptionBudgets,
-  resources.services,
-] as const
+const applied = [...childResources, resources.jobs]
 
 /** What the controller calls; the chart's role is made of it. */
 export const instanceAccess: readonly AccessRule[] = [
   { resource: notejamInstances, subresource: 'status', verbs: ['patch'] },
+  // Who approved an image stands in its managedFields, which the caches drop.
+  { resource: notejamInstances, verbs: ['get'] },
   // To set blockOwnerDeletion on a child one must be allowed to change the owner's finalizers (admission plugin OwnerReferencesPermissionEnforcement).
   { resource: notejamInstances, subresource: 'finalizers', verbs: ['update'] },
   ...applied.map((resource): AccessRule => ({ resource, verbs: ['get', 'create', 'patch', 'delete'] })),

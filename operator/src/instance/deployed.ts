@@ -14,11 +14,12 @@ export interface Deploy {
  * what still serves.
  */
 export function deploymentInput(observation: Observation, { image, release }: Deploy): DeploymentInput | undefined {
-  const { instance, policy, secrets } = observation
+  const { instance, policy, secrets, scaling } = observation
   if (secrets.hash === undefined || secrets.connection === undefined) return undefined
   return {
     instance,
     policy,
+    scaling,
     image,
     connection: secrets.connection,
     release: { id: release.id ?? '', image: release.image },

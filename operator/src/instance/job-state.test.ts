@@ -111,7 +111,29 @@ describe('readJobState', () => {
       'a deadline',
       job(['Failed', 'DeadlineExceeded']),
       [],
-      { type: 'Failed', reason: 'MigrationTimedOut', message: 'The migration did not end within its deadline and was stopped' },
+      {
+        type: 'Failed',
+        reason: 'MigrationTimedOut',
+        message: 'The migration did not end within its deadline and was stopped',
+        timedOut: true,
+      },
+    ],
+    [
+      "a pod's own deadline, with what it logged last",
+      job(['Failed', 'PodFailurePolicy']),
+      [{ ...ended(143, 'waiting for a lock'), status: { ...ended(143, 'waiting for a lock').status, reason: 'DeadlineExceeded' } }],
+      {
+        type: 'Failed',
+        reason: 'MigrationTimedOut',
+        message: 'The migration did not end within its deadline and was stopped; it ended with exit code 143: waiting for a lock',
+        timedOut: true,
+      },
+    ],
+    [
+      'a release that was left out',
+      job(['Failed', 'PodFailurePolicy']),
+      [ended(1, '{"command":"migrate","outcome":"ContractFirst","message":"take 2 first"}')],
+      { type: 'Failed', reason: 'UpgradePathUnsupported', message: 'The migration failed with exit code 1: take 2 first' },
     ],
     [
       'a failure whose pods are gone',
@@ -121,5 +143,24 @@ describe('readJobState', () => {
     ],
   ])('reads %s', (_title, seen, pods, state) => {
     expect(readJobState(seen, pods)).toEqual(state)
+  })
+
+  it.each([
+    ['inspect', 'InspectionFailed', 'The inspection of the database failed'],
+    ['wipe', 'WipeFailed', 'The wipe failed'],
+    ['seed', 'SeedFailed', 'The seed failed'],
+    ['smoke', 'VerificationFailed', 'The smoke test failed'],
+    ['verify', 'VerificationFailed', 'The verification failed'],
+    ['contract', 'MigrationFailed', 'The contract migration failed'],
+  ] as const)('tells a failed %s by its own reason', (phase, reason, begin) => {
+    const state = readJobState(job(['Failed', 'PodFailurePolicy']), [ended(10, 'sign in: 500')], phase)
+
+    expect(state).toEqual({ type: 'Failed', reason, message: `${begin} with exit code 10: sign in: 500` })
+  })
+
+  it('takes over what an inspection found', () => {
+    const report = '{"command":"status","database":"ours","pending":["2:expand","3:contract","4:expand"]}'
+
+    expect(readJobState(job(['Complete']), [ended(0, report)], 'inspect')).toMatchObject({ database: 'ours', pending: 2 })
   })
 })

@@ -1,21 +1,49 @@
 import { registryDigest } from '../api/image.ts'
 import type { DatabaseIdentity } from '../api/notejam.ts'
-import type { Job, Pod, TerminatedState } from '../api/objects.ts'
+import type { ForeignCondition, Job, Pod, TerminatedState } from '../api/objects.ts'
 import type { StalledReason } from '../api/reasons.ts'
-import { exitLocked } from './resources/migration-job.ts'
 import { describeEnd, findPodProblem, parseResult, type PodProblem } from './pod-problem.ts'
+import type { Phase } from './release/steps.ts'
+import { exitLocked } from './resources/release-job.ts'
 
 /**
- * How a migration Job is doing. `Pending` until its container has run: such a Job has touched nothing and can be taken back.
+ * How the Job of a step is doing. `Pending` until its container has run: such a Job has touched nothing and can be taken back.
  */
 export type JobState =
   | { readonly type: 'Absent' }
   | { readonly type: 'Pending'; readonly problem?: PodProblem }
   | { readonly type: 'Running' }
-  | { readonly type: 'Succeeded'; readonly digest?: string; readonly schemaVersion?: string; readonly identity?: DatabaseIdentity }
-  | { readonly type: 'Failed'; readonly reason: StalledReason; readonly message: string }
+  | {
+      readonly type: 'Succeeded'
+      readonly digest?: string
+      readonly schemaVersion?: string
+      readonly identity?: DatabaseIdentity
+      /** Steps of the schema that only older code needs, and that are still there. */
+      readonly pendingContract?: number
+      /** What an inspection found: nothing, a Notejam, or tables of somebody else. */
+      readonly database?: 'empty' | 'ours' | 'foreign'
+      /** Steps of the schema that the image would add. */
+      readonly pending?: number
+    }
+  | { readonly type: 'Failed'; readonly reason: StalledReason; readonly message: string; readonly timedOut?: true }
 
-/** Exit codes of `migrate` in the image contract. */
+type Succeeded = Extract<JobState, { type: 'Succeeded' }>
+
+/** What the Job of each step is called, and what its failure means where the exit code does not say more. */
+const jobs: Readonly<Record<Phase, { readonly name: string; readonly reason: StalledReason; readonly timeout?: StalledReason }>> = {
+  inspect: { name: 'The inspection of the database', reason: 'InspectionFailed' },
+  contract: { name: 'The contract migration', reason: 'MigrationFailed', timeout: 'MigrationTimedOut' },
+  wipe: { name: 'The wipe', reason: 'WipeFailed' },
+  expand: { name: 'The migration', reason: 'MigrationFailed', timeout: 'MigrationTimedOut' },
+  seed: { name: 'The seed', reason: 'SeedFailed' },
+  smoke: { name: 'The smoke test', reason: 'VerificationFailed' },
+  verify: { name: 'The verification', reason: 'VerificationFailed' },
+}
+
+/** Outcomes that the report of `migrate` names, where the exit code is the general one. */
+const outcomeReasons: Readonly<Record<string, StalledReason>> = { ContractFirst: 'UpgradePathUnsupported' }
+
+/** Exit codes of the image contract. */
 const exitReasons: Readonly<Record<number, StalledReason>> = {
   [exitLocked]: 'MigrationLocked',
   4: 'SchemaDrifted',
@@ -28,12 +56,13 @@ const exitReasons: Readonly<Record<number, StalledReason>> = {
  * succeeded at the second try has a failure count.
  *
  * @param pods - the Job's pods
+ * @param phase - what the Job does
  */
-export function readJobState(job: Job | undefined, pods: readonly Pod[]): JobState {
+export function readJobState(job: Job | undefined, pods: readonly Pod[], phase: Phase = 'expand'): JobState {
   if (job === undefined) return { type: 'Absent' }
   if (hasCondition(job, 'Complete')) return succeeded(pods)
   const failure = job.status?.conditions?.find((condition) => condition.type === 'Failed' && condition.status === 'True')
-  if (failure !== undefined) return failedState(failure.reason, failure.message, pods)
+  if (failure !== undefined) return failedState(failure, pods, phase)
   if (pods.some((pod) => hasStarted(pod))) return { type: 'Running' }
   const problem = pods.map((pod) => findPodProblem(pod)).find((found) => found !== undefined)
   return { type: 'Pending', ...(problem === undefined ? {} : { problem }) }
@@ -66,6 +95,20 @@ function succeeded(pods: readonly Pod[]): JobState {
     ...(digest === undefined ? {} : { digest }),
     ...(typeof version === 'string' || typeof version === 'number' ? { schemaVersion: String(version) } : {}),
     ...(identity === undefined ? {} : { identity }),
+    ...readCounts(result ?? {}),
+  }
+}
+
+/** What `migrate` and `status` say beside that. */
+function readCounts({
+  pendingContract,
+  database,
+  pending,
+}: Readonly<Record<string, unknown>>): Pick<Succeeded, 'pendingContract' | 'database' | 'pending'> {
+  return {
+    ...(typeof pendingContract === 'number' ? { pendingContract } : {}),
+    ...(database === 'empty' || database === 'ours' || database === 'foreign' ? { database } : {}),
+    ...(Array.isArray(pending) ? { pending: pending.filter((step) => String(step).endsWith(':expand')).length } : {}),
   }
 }
 
@@ -76,18 +119,19 @@ function readIdentity(value: unknown): DatabaseIdentity | undefined {
   return { instanceUID, environment, fingerprint }
 }
 
-function failedState(reason: string | undefined, message: string | undefined, pods: readonly Pod[]): JobState {
-  const ends = pods.map((pod) => endOf(pod)).filter((end) => end !== undefined && end.exitCode !== 0)
-  const last = ends.toSorted((a, b) => (a?.finishedAt ?? '').localeCompare(b?.finishedAt ?? '')).at(-1)
-  if (reason === 'DeadlineExceeded') {
-    return { type: 'Failed', reason: 'MigrationTimedOut', message: 'The migration did not end within its deadline and was stopped' }
+function failedState(failure: ForeignCondition, pods: readonly Pod[], phase: Phase): JobState {
+  const { name, reason, timeout = reason } = jobs[phase]
+  const failed = pods.filter((pod) => (endOf(pod)?.exitCode ?? 0) !== 0)
+  const last = failed.toSorted((a, b) => (endOf(a)?.finishedAt ?? '').localeCompare(endOf(b)?.finishedAt ?? '')).at(-1)
+  const end = last === undefined ? undefined : endOf(last)
+  if (failure.reason === 'DeadlineExceeded' || last?.status?.reason === 'DeadlineExceeded') {
+    const log = end === undefined ? '' : `; it ended with ${describeEnd(end)}`
+    return { type: 'Failed', reason: timeout, message: `${name} did not end within its deadline and was stopped${log}`, timedOut: true }
   }
-  if (last === undefined) {
-    return { type: 'Failed', reason: 'MigrationFailed', message: `The migration failed: ${message ?? reason ?? 'its pod is gone'}` }
+  if (end === undefined) {
+    return { type: 'Failed', reason, message: `${name} failed: ${failure.message ?? failure.reason ?? 'its pod is gone'}` }
   }
-  return {
-    type: 'Failed',
-    reason: exitReasons[last.exitCode] ?? 'MigrationFailed',
-    message: `The migration failed with ${describeEnd(last)}`,
-  }
+  const outcome = parseResult(end.message)?.['outcome']
+  const named = typeof outcome === 'string' ? outcomeReasons[outcome] : undefined
+  return { type: 'Failed', reason: exitReasons[end.exitCode] ?? named ?? reason, message: `${name} failed with ${describeEnd(end)}` }
 }

@@ -1,20 +1,32 @@
 import { annotations } from '../api/labels.ts'
-import type { NotejamInstance, ReleaseStatus } from '../api/notejam.ts'
-import type { Deployment, Job, PersistentVolumeClaim, Pod } from '../api/objects.ts'
+import type { NotejamInstance, Release, ReleaseStatus } from '../api/notejam.ts'
+import type { Deployment, Job, Pod } from '../api/objects.ts'
 import { effectivePolicy, type EffectivePolicy } from '../api/policy.ts'
 import { registryDigest } from '../api/image.ts'
 import { isNotFound } from '../kube/errors.ts'
 import { controllerOf, describeObject, keyOf, type KubeObject, type ObjectKey } from '../kube/object.ts'
 import { resources, type Resource } from '../kube/resource.ts'
 import type { ReconcileContext } from '../runtime/reconciler.ts'
+import { notejamInstances } from './kinds.ts'
 import { readJobState, type JobState } from './job-state.ts'
-import type { Stall } from './release.ts'
-import { migrationJobName, ownSecretName, workloadName } from './resources/names.ts'
+import { gatekeeperOf } from './release/gate.ts'
+import { phaseOf } from './release/steps.ts'
+import type { Stall } from './release/types.ts'
+import { readApproval } from './release/approval.ts'
+import { childResources } from './resources/children.ts'
+import { ownSecretName, releaseJobName, workloadName } from './resources/names.ts'
+import { decideScaling, type Scaling } from './scaling.ts'
 import { outlives, readSecrets, type SecretsState } from './secrets.ts'
 import { isPaused } from './status.ts'
 
 /** Index of the pods by the instance that they belong to. */
 export const podsByInstance = 'instance'
+
+/** An object that the instance owns. */
+export interface OwnedChild {
+  readonly resource: Resource
+  readonly object: KubeObject
+}
 
 /** Everything known about one instance, gathered once per pass. */
 export interface Observation {
@@ -22,15 +34,19 @@ export interface Observation {
   readonly policy: EffectivePolicy
   readonly release: ReleaseStatus | undefined
   readonly deployment: Deployment | undefined
-  readonly claim: PersistentVolumeClaim | undefined
-  readonly ingress: KubeObject | undefined
-  readonly service: KubeObject | undefined
-  readonly disruptionBudget: KubeObject | undefined
+  readonly scaling: Scaling
+  /** The objects of the instance that are kept as they are rendered. */
+  readonly children: readonly OwnedChild[]
   readonly jobs: readonly Job[]
   readonly job: JobState
   readonly jobUID: string | undefined
   /** Pods of the app that have not ended. */
   readonly appPods: readonly Pod[]
+  /** No pod of the app is there, and the Deployment, if there is one, wants none. */
+  readonly appGone: boolean
+  /** The instance that spec.release.gate names. */
+  readonly gatekeeper: NotejamInstance | undefined
+  readonly approval: Release['approval']
   readonly secrets: SecretsState
   /** What is missing, or in the way. */
   readonly problems: readonly Stall[]
@@ -54,26 +70,33 @@ export async function observe(
   const [deployment] = cache.controlledBy<Deployment>(resources.deployments, uid)
   const mayCreate = !isPaused(instance) && instance.metadata.deletionTimestamp === undefined
   const secrets = await readSecrets({ client, signal, instance, policy, randomKey: mayCreate ? randomKey : undefined })
-  const job = jobs.find(({ metadata }) => metadata.name === migrationJobName(instance, instance.status?.operation?.id ?? ''))
+  const { operation } = instance.status ?? {}
+  const phase = phaseOf(operation?.step)
+  const jobName = operation === undefined || phase === undefined ? undefined : releaseJobName(instance, operation.id, phase)
+  const job = jobs.find(({ metadata }) => metadata.name === jobName)
   const outlived = findOutlived(instance, secrets, context)
   const foreign = outlived.length > 0 ? undefined : await findForeignWorkload(deployment, key, context)
+  const appPods = pods.filter((pod) => pod.metadata.labels?.['app.kubernetes.io/component'] === 'app' && !hasEnded(pod))
+  const gatekeeper = gatekeeperOf(instance)
   const problems = [...secrets.problems, foreign, await findMissingClaim(instance, context)]
   return {
     instance,
     policy,
     release: recoverRelease(instance, deployment, jobs),
     deployment,
-    claim: cache.controlledBy<PersistentVolumeClaim>(resources.persistentVolumeClaims, uid)[0],
-    ingress: cache.controlledBy(resources.ingresses, uid)[0],
-    disruptionBudget: cache.controlledBy(resources.podDisruptionBudgets, uid)[0],
-    service: cache.controlledBy(resources.services, uid)[0],
+    scaling: decideScaling(policy, deployment),
+    children: childResources.flatMap((resource) => cache.controlledBy(resource, uid).map((object) => ({ resource, object }))),
     jobs,
     job: readJobState(
       job,
       pods.filter((pod) => controllerOf(pod)?.uid === job?.metadata.uid),
+      phase,
     ),
     jobUID: job?.metadata.uid,
-    appPods: pods.filter((pod) => pod.metadata.labels?.['app.kubernetes.io/component'] === 'app' && !hasEnded(pod)),
+    appPods,
+    appGone: appPods.length === 0 && isAtZero(deployment),
+    gatekeeper: gatekeeper === undefined ? undefined : cache.get<NotejamInstance>(notejamInstances, gatekeeper),
+    approval: await findApproval(instance, context),
     secrets,
     problems: problems.filter((problem) => problem !== undefined),
     outlived,
@@ -81,22 +104,29 @@ export async function observe(
   }
 }
 
-const watchedChildren = [
-  resources.deployments,
-  resources.ingresses,
-  resources.jobs,
-  resources.persistentVolumeClaims,
-  resources.podDisruptionBudgets,
-  resources.services,
-] as const
-
 function findOutlived(instance: NotejamInstance, secrets: SecretsState, { cache }: ReconcileContext): readonly string[] {
   const { namespace } = keyOf(instance)
-  const found = watchedChildren.flatMap((resource) => cache.list(resource, namespace)).filter((object) => outlives(object, instance))
+  const found = [...childResources, resources.jobs]
+    .flatMap((resource) => cache.list(resource, namespace))
+    .filter((object) => outlives(object, instance))
   return [
     ...found.map((object) => `${object.kind} ${object.metadata.name}`),
     ...(secrets.outlived ? [`Secret ${ownSecretName(instance)}`] : []),
   ]
+}
+
+function isAtZero(deployment: Deployment | undefined): boolean {
+  if (deployment === undefined) return true
+  const { observedGeneration = 0, replicas = 0 } = deployment.status ?? {}
+  return deployment.spec.replicas === 0 && replicas === 0 && observedGeneration >= (deployment.metadata.generation ?? 0)
+}
+
+/** Who approved the image, which no cache keeps: asked for once, when the release that waits for it is about to begin. */
+async function findApproval(instance: NotejamInstance, { client, signal }: ReconcileContext): Promise<Release['approval']> {
+  const { spec, status } = instance
+  const isAsked = spec.release?.updatePolicy === 'OnApproval' && spec.release.approvedImage === spec.image
+  if (!isAsked || status?.operation !== undefined || status?.release?.current?.image === spec.image) return undefined
+  return readApproval(await client.get(notejamInstances, keyOf(instance), { signal }))
 }
 
 function hasEnded(pod: Pod): boolean {
@@ -149,8 +179,14 @@ function recoverRelease(instance: NotejamInstance, deployment: Deployment | unde
   const counter = Math.max(0, ...ids.map((id) => Number(/^r(\d+)/.exec(id)?.[1] ?? 0)))
   const image = deployment?.metadata.annotations?.[annotations.image]
   if (counter === 0) return known
+  // The newest release was under way: its Jobs are found again by their names, so it is gone through again, and none runs twice.
+  const isUnderWay = !ids.slice(0, 1).includes(`r${counter}`) && jobs.some((job) => isForRelease(job, `r${counter}`, instance.spec.image))
   const digest = registryDigest(deployment?.spec.template.spec.containers[0]?.image)
   const id = deployment?.metadata.annotations?.[annotations.release]
   const current = image === undefined || id === undefined ? {} : { current: { id, image, ...(digest === undefined ? {} : { digest }) } }
-  return { ...known, counter, ...current }
+  return { ...known, counter: isUnderWay ? counter - 1 : counter, ...current }
+}
+
+function isForRelease({ metadata }: Job, id: string, image: string): boolean {
+  return metadata.annotations?.[annotations.release] === id && metadata.annotations[annotations.image] === image
 }

@@ -1,14 +1,16 @@
 import { statusFieldManager } from '../api/labels.ts'
 import { apiVersion, type InstanceStatus, type NotejamInstance } from '../api/notejam.ts'
+import type { HorizontalPodAutoscaler } from '../api/objects.ts'
 import type { EventReason } from '../api/reasons.ts'
 import { isNamespaceTerminating } from '../kube/errors.ts'
+import { resources } from '../kube/resource.ts'
 import { findCondition } from '../runtime/conditions.ts'
 import { sameJson } from '../runtime/json.ts'
 import type { Reconcile, ReconcileContext } from '../runtime/reconciler.ts'
 import { after, done, type Result } from '../runtime/result.ts'
 import {
   applyChildren,
-  createMigrationJob,
+  createReleaseJob,
   inventoryOf,
   nothingApplied,
   planChildren,
@@ -19,7 +21,9 @@ import {
 import { rolloutOf } from './deployed.ts'
 import { notejamInstances } from './kinds.ts'
 import { observe, type Observation } from './observe.ts'
-import { planRelease, type ReleasePlan } from './release.ts'
+import { readGate } from './release/gate.ts'
+import { planRelease } from './release/plan.ts'
+import type { ReleasePlan } from './release/types.ts'
 import { computeStatus, isPaused } from './status.ts'
 
 /** What the reconciler of instances is built from. */
@@ -29,6 +33,13 @@ export interface InstanceReconcilerOptions {
   /** A number in [0, 1): spreads what is read again from time to time. */
   readonly random: () => number
 }
+
+/** A week: where nobody said so, and the block is not there for the schema to fill in. */
+const defaultContractAfterSeconds = 604_800
+/** Seconds until a gate is looked at again: nothing watches other instances for it. */
+const gateIntervalSeconds = 10
+/** Longest sleep until an instant of a schedule, so that a clock that was set is noticed. */
+const longestSleepSeconds = 3600
 
 /** Seconds until the pass after one that ended an operation: at once. */
 const againSeconds = 0.001
@@ -46,8 +57,10 @@ export function createInstanceReconciler({ randomKey, random }: InstanceReconcil
     // The garbage collector deletes the children of a deleted instance: each has it as its owner.
     if (instance === undefined || instance.metadata.deletionTimestamp !== undefined) return done
 
-    const observation = await observe(instance, context, randomKey)
-    const plan = decide(observation)
+    const seen = await observe(instance, context, randomKey)
+    const plan = decide(seen)
+    // While its database is emptied the app is at zero, whoever scales it otherwise.
+    const observation: Observation = plan.stopApp ? { ...seen, scaling: { by: 'operator', replicas: 0 } } : seen
     try {
       if (isPaused(instance) || observation.outlived.length > 0) {
         await report(instance, observation, plan, nothingApplied, context)
@@ -61,23 +74,45 @@ export function createInstanceReconciler({ randomKey, random }: InstanceReconcil
     }
     // Meanwhile the spec may ask for another image, and nothing else would tell.
     if (instance.status?.operation !== undefined && plan.operation === undefined) return after(againSeconds)
-    return nextLook(observation, random)
+    return nextLook(observation, plan, random)
   }
 }
 
 function decide(observation: Observation): ReleasePlan {
-  const { instance, release, job, jobUID, policy, now } = observation
+  const { instance, release, job, jobUID, policy, now, secrets } = observation
+  const { spec, status, metadata } = instance
   return planRelease({
-    image: instance.spec.image,
-    retryToken: instance.spec.release?.retryToken,
+    instanceUID: metadata.uid ?? '',
+    environment: spec.environment,
+    image: spec.image,
+    retryToken: spec.release?.retryToken,
+    policy: {
+      strategy: policy.releaseStrategy,
+      updatePolicy: spec.release?.updatePolicy ?? 'Automatic',
+      approvedImage: spec.release?.approvedImage,
+      windows: spec.release?.windows ?? [],
+      rollback: spec.release?.rollback ?? 'Automatic',
+      missingBackup: spec.release?.missingBackup ?? 'Refuse',
+      contractAfterSeconds: spec.release?.contractAfterSeconds ?? defaultContractAfterSeconds,
+      migrationDeadlineSeconds: policy.migrationDeadlineSeconds,
+      seeds: spec.seed !== undefined,
+    },
     paused: isPaused(instance) || observation.outlived.length > 0,
+    stopped: false,
+    wantsPods: policy.replicas > 0,
     blocked: observation.problems.length > 0,
     release,
-    operation: instance.status?.operation,
+    operation: status?.operation,
+    verifiedImages: status?.verifiedImages ?? [],
+    identity: status?.databaseIdentity,
+    address: secrets.address,
     job,
     jobUID,
+    backup: { type: 'Unavailable' },
+    appGone: observation.appGone,
     rolloutOf: (image, target) => rolloutOf(observation, { image, release: target }),
-    migrationDeadlineSeconds: policy.migrationDeadlineSeconds,
+    gate: readGate(spec.release?.gate, spec.image, observation.gatekeeper),
+    approval: observation.approval,
     now,
   })
 }
@@ -93,7 +128,7 @@ async function act(observation: Observation, plan: ReleasePlan, context: Reconci
   const applied =
     children.problems.length > 0
       ? children
-      : { ...children, ...(await createMigrationJob(observation, plan, context)), objects: children.objects }
+      : { ...children, ...(await createReleaseJob(observation, plan, context)), objects: children.objects }
   if (plan.job === 'Withdraw') await withdrawJob(observation, context)
   await prune(observation, plan, context)
   await report(instance, observation, plan, applied, context)
@@ -121,6 +156,8 @@ async function report(
     job: observation.job,
     rollout: plan.deploy === undefined ? undefined : rolloutOf(observation, plan.deploy),
     deployment: observation.deployment,
+    scaling: observation.scaling,
+    autoscaler: autoscalerOf(observation),
     problems: [...observation.problems, ...applied.problems],
     waitsFor: observation.outlived,
     pending: isPaused(instance) ? planChildren(observation, plan, context) : [],
@@ -138,6 +175,10 @@ async function report(
   })
 }
 
+function autoscalerOf({ children }: Observation): HorizontalPodAutoscaler | undefined {
+  return children.find(({ resource }) => resource === resources.horizontalPodAutoscalers)?.object
+}
+
 /** Tells that a person is needed, once, when it begins. */
 function tellStall(before: NotejamInstance, status: InstanceStatus, { recorder }: ReconcileContext): void {
   const stalled = findCondition(status.conditions, 'Stalled')
@@ -147,8 +188,11 @@ function tellStall(before: NotejamInstance, status: InstanceStatus, { recorder }
   recorder.event(before, { type: 'Warning', reason, action: 'Reconcile', note: `${stalled.reason}: ${stalled.message}` })
 }
 
-function nextLook({ problems, outlived }: Observation, random: () => number): Result {
+function nextLook({ problems, outlived, now }: Observation, { wait, wakeAt }: ReleasePlan, random: () => number): Result {
   if (outlived.length > 0) return after(outlivedIntervalSeconds)
   if (problems.length > 0) return after(missingIntervalSeconds)
-  return after(secretIntervalSeconds * (0.8 + 0.4 * random()))
+  const seconds = secretIntervalSeconds * (0.8 + 0.4 * random())
+  if (wait?.reason === 'WaitingForGate') return after(gateIntervalSeconds)
+  if (wakeAt === undefined) return after(seconds)
+  return after(Math.min(seconds, longestSleepSeconds, Math.max(1, (wakeAt - now) / 1000)))
 }

@@ -5,8 +5,8 @@ import type { Client } from '../kube/client.ts'
 import { isAlreadyExists, isNotFound } from '../kube/errors.ts'
 import { controllerOf, type KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
-import { describeConnection, type Connection } from './connection.ts'
-import type { Stall } from './release.ts'
+import { databaseAddress, describeConnection, type Connection } from './connection.ts'
+import type { Stall } from './release/types.ts'
 import { secretName } from './resources/names.ts'
 import { secretKeyEntry, type RenderInput } from './resources/render-input.ts'
 import { buildSessionSecret, secretKeyBytes } from './resources/secret.ts'
@@ -19,6 +19,8 @@ export interface SecretsState {
   readonly hash: string | undefined
   /** How the pods reach the database; undefined while its Secret cannot be used. */
   readonly connection: Connection | undefined
+  /** Hash of the database's host, port and name: the same database has the same. Undefined while its Secret cannot be used. */
+  readonly address: string | undefined
   readonly problems: readonly Stall[]
   /** The one that is there was an earlier instance's of the same name, and is about to be collected. */
   readonly outlived: boolean
@@ -54,7 +56,7 @@ export async function readSecrets(options: SecretsOptions): Promise<SecretsState
   else if (!foreign) problems.push(...checkSession(session))
   if (session !== undefined && !foreign) hash.update(session.entries.get(secretKeyEntry) ?? '')
 
-  const { connection, more } = await openConnection(options, problems)
+  const { connection, more, address } = await openConnection(options, problems)
   for (const opened of more) {
     for (const [entry, value] of [...opened.entries].toSorted(([a], [b]) => (a < b ? -1 : 1))) hash.update(`\0${entry}\0`).update(value)
   }
@@ -62,6 +64,7 @@ export async function readSecrets(options: SecretsOptions): Promise<SecretsState
     own: session !== undefined && !foreign && isOwnName(instance) ? session.object : undefined,
     hash: problems.length > 0 || outlived ? undefined : hash.digest('hex').slice(0, 16),
     connection,
+    address,
     problems,
     outlived,
   }
@@ -93,7 +96,7 @@ function checkSession({ object, entries }: Opened): readonly Stall[] {
 async function openConnection(
   options: SecretsOptions,
   problems: Stall[],
-): Promise<{ readonly connection: Connection | undefined; readonly more: readonly Opened[] }> {
+): Promise<{ readonly connection: Connection | undefined; readonly more: readonly Opened[]; readonly address: string | undefined }> {
   const { spec } = options.instance
   const { external } = spec.database
   const more: Opened[] = []
@@ -109,17 +112,17 @@ async function openConnection(
   const database = name === undefined ? undefined : await open(options, name)
   if (name !== undefined && database === undefined) {
     problems.push(missing(name, ['url']))
-    return { connection: undefined, more }
+    return { connection: undefined, more, address: undefined }
   }
   if (database !== undefined) more.push(database)
   const result = describeConnection(spec, database?.entries ?? new Map())
-  if ('connection' in result) return { connection: result.connection, more }
+  if ('connection' in result) return { connection: result.connection, more, address: databaseAddress(spec, database?.entries ?? new Map()) }
   const message =
     'missing' in result
       ? `Secret ${name} needs the entry url, or the entries host, user, password and database; it lacks ${result.missing.join(', ')}`
       : `The entry url of Secret ${name} is not one of database.type ${spec.database.type}; give postgres://… or mysql://…`
   problems.push({ reason: 'missing' in result ? 'SecretKeyMissing' : 'SecretInvalid', message })
-  return { connection: undefined, more }
+  return { connection: undefined, more, address: undefined }
 }
 
 async function open({ client, instance, signal }: SecretsOptions, name: string): Promise<Opened | undefined> {

@@ -5,7 +5,7 @@ import type { Deployment } from '../api/objects.ts'
 import { effectivePolicy } from '../api/policy.ts'
 import { conditionReasons } from '../api/reasons.ts'
 import type { JobState } from './job-state.ts'
-import type { ReleasePlan, Stall } from './release.ts'
+import type { ReleasePlan, Stall } from './release/types.ts'
 import { sampleInstance, samples } from './resources/sample-instances.ts'
 import type { RolloutState } from './rollout.ts'
 import { computeStatus, type StatusInput } from './status.ts'
@@ -16,7 +16,13 @@ const current = { id: 'r1', image: spec.image, schemaVersion: '7' }
 const settled: ReleasePlan = {
   release: { counter: 1, current },
   operation: undefined,
+  identity: undefined,
+  verifiedImages: [],
   job: 'Leave',
+  backup: 'Leave',
+  stopApp: false,
+  wait: undefined,
+  wakeAt: undefined,
   deploy: { image: spec.image, release: current },
   stall: undefined,
   events: [],
@@ -56,6 +62,8 @@ function input(more: Partial<StatusInput> = {}, changes: Partial<InstanceSpec> =
     job: { type: 'Absent' },
     rollout: { type: 'Complete' },
     deployment: deployment(1),
+    scaling: { by: 'operator', replicas: 1 },
+    autoscaler: undefined,
     problems: [],
     waitsFor: [],
     pending: [],
@@ -244,13 +252,12 @@ describe('computeStatus', () => {
     )
   })
 
-  it('keeps what the database said when the Job that asked is gone', () => {
+  it('holds the mark of the database', () => {
     const identity = { instanceUID: 'u', environment: 'Test', fingerprint: 'f' }
-    const status = computeStatus(input({ job: { type: 'Succeeded', identity } }))
 
-    const later = computeStatus(input({ instance: { ...input().instance, status } }))
+    const status = computeStatus(input({ plan: { ...settled, identity } }))
 
-    expect(later.databaseIdentity).toEqual(identity)
+    expect(status.databaseIdentity).toEqual(identity)
   })
 
   it('lists what it keeps in one order, whatever order it was found in', () => {

@@ -1,13 +1,14 @@
 import { formatSelector, selectorLabels } from '../api/labels.ts'
-import type { InstanceStatus, NotejamInstance } from '../api/notejam.ts'
-import type { Deployment } from '../api/objects.ts'
+import type { InstanceStatus, NotejamInstance, Operation } from '../api/notejam.ts'
+import type { Deployment, HorizontalPodAutoscaler } from '../api/objects.ts'
 import type { EffectivePolicy } from '../api/policy.ts'
 import { condition, type ReasonOf } from '../api/reasons.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { setConditions, type ConditionState } from '../runtime/conditions.ts'
 import type { JobState } from './job-state.ts'
-import type { ReleasePlan, Stall } from './release.ts'
+import type { ReleasePlan, Stall } from './release/types.ts'
 import type { RolloutState } from './rollout.ts'
+import type { Scaling } from './scaling.ts'
 
 /** Everything that the status of an instance is made of. */
 export interface StatusInput {
@@ -18,6 +19,9 @@ export interface StatusInput {
   /** How far the Deployment is with what the plan deploys; undefined while there is nothing to deploy. */
   readonly rollout: RolloutState | undefined
   readonly deployment: Deployment | undefined
+  /** Whoever decides on the number of pods. */
+  readonly scaling: Scaling
+  readonly autoscaler: HorizontalPodAutoscaler | undefined
   /** What is missing, in the way, or was refused; the first is the one that is shown. */
   readonly problems: readonly Stall[]
   /** What must be gone before anything can be done. */
@@ -47,6 +51,8 @@ export function computeStatus(input: StatusInput): InstanceStatus {
     stalled(input, situation),
     available(input, situation),
     schemaCurrent(input),
+    ...(instance.spec.environment === 'Test' ? [upgradeVerified(input)] : []),
+    scalingActive(input),
     paused(input),
   ]
   return {
@@ -60,22 +66,19 @@ export function computeStatus(input: StatusInput): InstanceStatus {
     ...(plan.operation === undefined ? {} : { operation: plan.operation }),
     effectivePolicy: {
       replicas: policy.replicas,
+      ...(policy.autoscaling === undefined ? {} : { maxReplicas: policy.mostReplicas }),
+      releaseStrategy: policy.releaseStrategy,
       rolloutStrategy: policy.rolloutStrategy,
       ...(policy.storageSize === undefined ? {} : { storageSize: policy.storageSize }),
       ...(policy.publicURL === undefined ? {} : { publicURL: policy.publicURL }),
       resources: policy.resources,
     },
-    ...databaseIdentity(input),
+    ...(plan.identity === undefined ? {} : { databaseIdentity: plan.identity }),
+    ...(plan.verifiedImages.length === 0 ? {} : { verifiedImages: plan.verifiedImages }),
     inventory: input.children
       .map(({ kind, metadata }) => ({ kind, name: metadata.name, uid: metadata.uid ?? '' }))
       .toSorted((a, b) => `${a.kind}/${a.name}`.localeCompare(`${b.kind}/${b.name}`)),
   }
-}
-
-/** The mark in the database, from the Job that saw it last; it stays when the Job is gone. */
-function databaseIdentity({ job, instance }: StatusInput): Pick<InstanceStatus, 'databaseIdentity'> {
-  const identity = (job.type === 'Succeeded' ? job.identity : undefined) ?? instance.status?.databaseIdentity
-  return identity === undefined ? {} : { databaseIdentity: identity }
 }
 
 function generationOf(instance: NotejamInstance): number {
@@ -105,7 +108,18 @@ function findWork(input: StatusInput): Situation['work'] {
     const message = `An earlier instance of the same name is still being deleted: ${input.waitsFor.join(', ')}`
     return { reason: 'Waiting', message }
   }
+  const { wait } = plan
+  if (wait !== undefined) return wait
   switch (operation?.step) {
+    case 'Inspecting':
+    case 'BackingUp':
+    case 'Contracting':
+    case 'Stopping':
+    case 'Wiping':
+    case 'Seeding':
+    case 'Smoking':
+    case 'Verifying':
+      return { reason: operation.step, message: stepMessage(input, operation) }
     case 'Migrating':
       return { reason: 'Migrating', message: migrationMessage(input) }
     case 'Withdrawing':
@@ -125,6 +139,23 @@ function findWork(input: StatusInput): Situation['work'] {
     return { reason: 'RollingOut', message: `The pods are being replaced: ${rolloutMessage(rollout)}` }
   }
   return undefined
+}
+
+const stepTexts = {
+  Inspecting: 'a Job reads what the database holds',
+  BackingUp: 'the database is being backed up',
+  Contracting: 'what only older code needs is being removed from the schema',
+  Stopping: 'the pods are being stopped before the database is emptied',
+  Wiping: 'the database is being emptied',
+  Seeding: 'the database is being filled with generated data',
+  Smoking: 'its pages are tried before a pod is replaced',
+  Verifying: 'its pages are tried after the roll-out',
+} as const
+
+function stepMessage({ plan, job }: StatusInput, { id, step }: Operation): string {
+  const { target, current } = plan.release
+  const about = `Release ${id} of ${(target ?? current)?.image ?? 'the image'}: ${stepTexts[step as keyof typeof stepTexts]}`
+  return job.type === 'Pending' && job.problem !== undefined ? `${about}; ${job.problem.message}` : about
 }
 
 function migrationMessage({ plan, job }: StatusInput): string {
@@ -152,7 +183,12 @@ function ready(input: StatusInput, { stall, work, available: count }: Situation)
   if (rollout?.type === 'Complete') {
     return condition('Ready', 'True', 'Serving', `${plan.release.current?.image ?? instance.spec.image} is served`, generation)
   }
-  return condition('Ready', 'False', 'Degraded', `${count} of ${policy.replicas} pods serve: ${rolloutMessage(rollout)}`, generation)
+  const wanted = input.deployment?.spec.replicas ?? policy.replicas
+  // What an autoscaler adds is still starting: the least that the spec asks for serves.
+  if (policy.autoscaling !== undefined && count >= policy.replicas) {
+    return condition('Ready', 'True', 'Serving', `${count} pods serve, ${wanted} are wanted by now`, generation)
+  }
+  return condition('Ready', 'False', 'Degraded', `${count} of ${wanted} pods serve: ${rolloutMessage(rollout)}`, generation)
 }
 
 function reconciling({ instance }: StatusInput, { work }: Situation): ConditionState {
@@ -177,7 +213,11 @@ function available({ instance, policy }: StatusInput, { available: count }: Situ
 function schemaCurrent({ instance, plan, job }: StatusInput): ConditionState {
   const generation = generationOf(instance)
   const { current, target } = plan.release
-  const migrated = plan.operation?.step === 'RollingOut' ? target : current
+  const isMigrated = plan.operation?.step === 'RollingOut' || plan.operation?.step === 'Verifying'
+  const migrated = isMigrated ? target : current
+  if (migrated?.image === instance.spec.image && migrated.contractFailure !== undefined) {
+    return condition('SchemaCurrent', 'False', 'ContractFailed', migrated.contractFailure, generation)
+  }
   if (migrated?.image === instance.spec.image) {
     const version = migrated.schemaVersion === undefined ? '' : `: ${migrated.schemaVersion}`
     return condition('SchemaCurrent', 'True', 'AtTarget', `The schema is that of the image${version}`, generation)
@@ -186,6 +226,41 @@ function schemaCurrent({ instance, plan, job }: StatusInput): ConditionState {
     return condition('SchemaCurrent', 'False', 'Migrating', 'The migration Job runs', generation)
   }
   return condition('SchemaCurrent', 'False', 'Behind', `The migration to ${instance.spec.image} has not been done`, generation)
+}
+
+/** Environment Test: whether the image that is served was upgraded to here, with pages that worked. */
+function upgradeVerified({ instance, plan }: StatusInput): ConditionState {
+  const generation = generationOf(instance)
+  const { current, history = [] } = plan.release
+  const [last] = history
+  if (plan.operation?.type === 'Release') {
+    return condition('UpgradeVerified', 'Unknown', 'Running', `Release ${plan.operation.id} is under way`, generation)
+  }
+  if (last !== undefined && (last.result === 'Failed' || last.result === 'RolledBack')) {
+    const message = `Release ${last.id} of ${last.image} was given up: ${last.reason ?? 'no reason'}`
+    return condition('UpgradeVerified', 'False', 'Failed', message, generation)
+  }
+  if (current !== undefined && plan.verifiedImages.some(({ digest }) => digest === current.digest)) {
+    return condition('UpgradeVerified', 'True', 'Passed', `${current.image} was upgraded to, and its pages work`, generation)
+  }
+  return condition('UpgradeVerified', 'Unknown', 'NotRequested', 'Nothing was upgraded yet', generation)
+}
+
+function scalingActive({ instance, policy, scaling, autoscaler }: StatusInput): ConditionState {
+  const generation = generationOf(instance)
+  const { autoscaling, replicas } = policy
+  if (autoscaling === undefined) {
+    return condition('ScalingActive', 'False', 'FixedReplicas', `${replicas} ${replicas === 1 ? 'pod is' : 'pods are'} wanted`, generation)
+  }
+  const active = autoscaler?.status?.conditions?.find(({ type }) => type === 'ScalingActive')
+  if (scaling.by === 'operator' || active === undefined) {
+    return condition('ScalingActive', 'Unknown', 'HandingOver', 'The autoscaler has not looked at the pods yet', generation)
+  }
+  if (active.status !== 'True') {
+    return condition('ScalingActive', 'False', 'MetricsUnavailable', active.message ?? active.reason ?? 'no message', generation)
+  }
+  const bounds = `Between ${autoscaling.minReplicas} and ${autoscaling.maxReplicas} pods, as the load asks for`
+  return condition('ScalingActive', 'True', 'Autoscaled', bounds, generation)
 }
 
 function paused(input: StatusInput): ConditionState {

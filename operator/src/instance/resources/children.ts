@@ -1,5 +1,7 @@
 import type { DynamicObject } from '../../kube/object.ts'
 import { resources, type Resource } from '../../kube/resource.ts'
+import type { Scaling } from '../scaling.ts'
+import { buildAutoscaler } from './autoscaler.ts'
 import { buildClaim } from './claim.ts'
 import { buildDeployment, type DeploymentInput } from './deployment.ts'
 import { buildDisruptionBudget } from './disruption-budget.ts'
@@ -13,18 +15,40 @@ export interface Child {
   readonly desired: DynamicObject
 }
 
+/** What all children together depend on beside the Deployment's own. */
+export interface ChildrenInput extends RenderInput {
+  readonly scaling: Scaling
+}
+
+/** Kinds whose objects come and go with what the spec says: one that is not rendered is deleted. The others stay with the instance. */
+export const optionalChildren: readonly Resource[] = [
+  resources.podDisruptionBudgets,
+  resources.ingresses,
+  resources.horizontalPodAutoscalers,
+]
+
+/** Every kind that is kept as it is rendered. */
+export const childResources: readonly Resource[] = [
+  resources.persistentVolumeClaims,
+  resources.services,
+  resources.deployments,
+  ...optionalChildren,
+]
+
 /**
  * The children that are kept as they are rendered, in the order in which they are applied: what others need comes first.
  *
  * @param deployment - what the Deployment depends on beside the instance; undefined leaves the Deployment alone
  */
-export function renderChildren(input: RenderInput, deployment: Omit<DeploymentInput, keyof RenderInput> | undefined): readonly Child[] {
+export function renderChildren(input: ChildrenInput, deployment: Omit<DeploymentInput, keyof ChildrenInput> | undefined): readonly Child[] {
   const rendered: readonly (readonly [Resource, DynamicObject | undefined])[] = [
     [resources.persistentVolumeClaims, buildClaim(input)],
     [resources.services, buildService(input)],
     [resources.deployments, deployment === undefined ? undefined : buildDeployment({ ...input, ...deployment })],
     [resources.podDisruptionBudgets, buildDisruptionBudget(input)],
     [resources.ingresses, buildIngress(input)],
+    // Only over a Deployment whose replicas were handed over: two would set them otherwise.
+    [resources.horizontalPodAutoscalers, input.scaling.by === 'autoscaler' ? buildAutoscaler(input) : undefined],
   ]
   return rendered.flatMap(([resource, desired]) => (desired === undefined ? [] : [{ resource, desired }]))
 }

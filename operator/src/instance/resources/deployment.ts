@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { annotations, childLabels, childMetadata, selectorLabels } from '../../api/labels.ts'
 import type { DynamicObject } from '../../kube/object.ts'
+import type { Scaling } from '../scaling.ts'
 import { workloadName } from './names.ts'
 import { commonEnvironment, commonMounts, commonVolumes, hardenedContainer, hardenedPod, pullSecrets } from './pod.ts'
 import { ports, type PodInput } from './render-input.ts'
@@ -13,6 +14,7 @@ export interface DeploymentInput extends PodInput {
   readonly release: { readonly id: string; readonly image: string }
   /** Hash of the Secrets that the pods read. */
   readonly secretHash: string
+  readonly scaling: Scaling
 }
 
 /**
@@ -30,7 +32,7 @@ const defaultNodeLossSeconds = 30
 
 /** The Deployment that serves the app. */
 export function buildDeployment(input: DeploymentInput): DynamicObject {
-  const { instance, policy, release } = input
+  const { instance, policy, release, scaling } = input
   const { name } = instance.metadata
   return {
     apiVersion: 'apps/v1',
@@ -38,9 +40,10 @@ export function buildDeployment(input: DeploymentInput): DynamicObject {
     metadata: childMetadata(instance, 'app', workloadName(instance), {
       [annotations.image]: release.image,
       [annotations.release]: release.id,
+      [annotations.scaledBy]: scaling.by,
     }),
     spec: {
-      replicas: policy.replicas,
+      ...(scaling.by === 'operator' ? { replicas: scaling.replicas } : {}),
       revisionHistoryLimit: 3,
       minReadySeconds: policy.minReadySeconds,
       progressDeadlineSeconds: policy.progressDeadlineSeconds,

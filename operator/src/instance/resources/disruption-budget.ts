@@ -8,7 +8,7 @@ const leastReplicas = 2
 
 /** Keeps a drain from taking more than one pod at a time; one that is not ready anyway never stands in its way. */
 export function buildDisruptionBudget({ instance, policy }: RenderInput): DynamicObject | undefined {
-  if (policy.replicas < leastReplicas) return undefined
+  if (policy.mostReplicas < leastReplicas) return undefined
   return {
     apiVersion: 'policy/v1',
     kind: 'PodDisruptionBudget',

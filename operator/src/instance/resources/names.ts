@@ -1,5 +1,6 @@
 import { childName } from '../../api/labels.ts'
 import type { NotejamInstance } from '../../api/notejam.ts'
+import type { Phase } from '../release/steps.ts'
 
 /** Name of the Deployment, the Service and the Ingress. */
 export function workloadName(instance: NotejamInstance): string {
@@ -26,7 +27,7 @@ export function secretName(instance: NotejamInstance): string {
   return instance.spec.app?.secretRef?.name ?? ownSecretName(instance)
 }
 
-/** Name of the Job that migrates for a release: by what it does, so that a release has at most one. */
-export function migrationJobName(instance: NotejamInstance, releaseID: string): string {
-  return childName(instance.metadata.name, `${releaseID}-expand`)
+/** Name of the Job of a release's step: by what it does, so that a step of a release has at most one. */
+export function releaseJobName(instance: NotejamInstance, releaseID: string, phase: Phase): string {
+  return childName(instance.metadata.name, `${releaseID}-${phase}`)
 }

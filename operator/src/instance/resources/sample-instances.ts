@@ -2,8 +2,9 @@ import type { InstanceSpec, NotejamInstance } from '../../api/notejam.ts'
 import { effectivePolicy } from '../../api/policy.ts'
 import type { KubeObject } from '../../kube/object.ts'
 import { describeConnection } from '../connection.ts'
+import type { Scaling } from '../scaling.ts'
 import { renderChildren } from './children.ts'
-import { buildMigrationJob } from './migration-job.ts'
+import { buildReleaseJob } from './release-job.ts'
 import { buildSessionSecret } from './secret.ts'
 
 const digest = `sha256:${'0123456789abcdef'.repeat(4)}`
@@ -75,6 +76,7 @@ export const samples = {
           tls: { secretRef: { name: 'notes-tls' } },
         },
       },
+      autoscaling: { minReplicas: 3, maxReplicas: 12 },
       availability: { zoneSpread: 'Required', nodeLossSeconds: 20, priorityClassName: 'important' },
       release: { migration: { deadlineSeconds: 600 }, rollout: { minReadySeconds: 10, progressDeadlineSeconds: 200 } },
       resources: { requests: { cpu: '250m', memory: '256Mi' }, limits: { memory: '512Mi' } },
@@ -91,7 +93,8 @@ export function renderSample({ instance, database }: Sample): readonly KubeObjec
   const described = describeConnection(instance.spec, entries)
   if (!('connection' in described)) throw new TypeError('the sample lacks entries of its database Secret')
   const { connection } = described
-  const input = { instance, policy, connection }
+  const scaling: Scaling = policy.autoscaling === undefined ? { by: 'operator', replicas: policy.replicas } : { by: 'autoscaler' }
+  const input = { instance, policy, connection, scaling }
   const { image } = instance.spec
   return [
     buildSessionSecret(input, 'a-key-of-tests'),
@@ -101,6 +104,6 @@ export function renderSample({ instance, database }: Sample): readonly KubeObjec
       release: { id: 'r1', image },
       secretHash: 'f00d',
     }).map(({ desired }) => desired),
-    buildMigrationJob({ ...input, image, releaseID: 'r1', besideApp: connection.type === 'SQLite' }),
+    buildReleaseJob({ phase: 'expand', ...input, image, releaseID: 'r1', besideApp: connection.type === 'SQLite' }),
   ]
 }

@@ -1,0 +1,263 @@
+import { parseImage } from '../../api/image.ts'
+import type { Operation, Release, ReleaseStatus } from '../../api/notejam.ts'
+import { clip, type StalledReason } from '../../api/reasons.ts'
+import { metaTime } from '../../runtime/conditions.ts'
+import type { JobState } from '../job-state.ts'
+import { settleOrBegin } from './begin.ts'
+import { judgeInspection, refuseWipe, seenAt } from './fence.ts'
+import { advance, deployOf, enter, giveUp, keep, keptMessage, rollBack, supersede, targetOf } from './journal.ts'
+import { isKnownStep, nextStep } from './steps.ts'
+import type { Draft, PlannedEvent, ReleaseObservation, ReleasePlan, Stall, Step } from './types.ts'
+
+type Succeeded = Extract<JobState, { type: 'Succeeded' }>
+
+/**
+ * Finds the next step of an instance's release. Pure: the same observation gives the same step, so the operator may be killed at any moment. Each
+ * call goes as far as one step; the caller writes the journal before it acts.
+ */
+export function planRelease(observation: ReleaseObservation): ReleasePlan {
+  const draft: Draft = { ...observation, release: forgetRejected(observation) }
+  const { operation } = draft
+  if (operation === undefined) return settleOrBegin(draft)
+  if (draft.paused) return keep(draft)
+  if (operation.type === 'Contract') return continueContract(draft, operation)
+  // Every Job of the release that ran is still known by its name, so going through the steps again repeats none.
+  if (!isKnownStep(draft, operation)) return enter(draft, operation, nextStep(draft, operation, undefined) ?? 'Migrating')
+  switch (operation.step) {
+    case 'BackingUp':
+      return continueBackup(draft, operation)
+    case 'Stopping':
+      if (isSuperseded(draft)) return supersede(draft, operation)
+      return draft.appGone ? advance(draft, operation) : keep(draft)
+    case 'Withdrawing':
+      return draft.job.type === 'Absent' ? supersede(draft, operation) : { ...keep(draft), job: 'Withdraw' }
+    case 'RollingOut':
+      return continueRollout(draft, operation)
+    case 'RollingBack':
+      return continueRollback(draft, operation)
+    default:
+      return continueJob(draft, operation)
+  }
+}
+
+/** A changed token forgets what was given up. */
+function forgetRejected({ release = {}, retryToken = '', paused }: ReleaseObservation): ReleaseStatus {
+  if (paused || (release.retryToken ?? '') === retryToken) return release
+  const { rejected: _forgotten, ...rest } = release
+  return { ...rest, retryToken }
+}
+
+function isSuperseded(draft: Draft): boolean {
+  return targetOf(draft).image !== draft.image
+}
+
+/** Steps whose Job changes nothing that lasts: another image need not wait for its end. */
+const harmless: ReadonlySet<Step> = new Set(['Inspecting', 'Smoking'])
+
+function continueJob(seen: Draft, before: Operation): ReleasePlan {
+  const operation: Operation = seen.jobUID === undefined ? before : { ...before, jobUID: seen.jobUID }
+  const draft: Draft = { ...seen, operation }
+  const { job } = draft
+  const makesWay = isSuperseded(draft) && operation.step !== 'Verifying'
+  switch (job.type) {
+    case 'Absent': {
+      if (operation.jobUID !== undefined) return failJob(draft, operation, deletedJob)
+      if (makesWay) return supersede(draft, operation)
+      const refused = operation.step === 'Wiping' ? refuseWipe(draft, operation) : undefined
+      if (refused !== undefined) return giveUp(draft, operation, { result: 'Failed', ...refused })
+      return { ...keep(draft), job: draft.blocked ? 'Leave' : 'Create' }
+    }
+    case 'Pending':
+      if (makesWay && harmless.has(operation.step)) return supersede(draft, operation)
+      if (makesWay && operation.step === 'Migrating') {
+        return { ...keep(draft), operation: { ...operation, step: 'Withdrawing', stepTime: metaTime(draft.now) }, job: 'Withdraw' }
+      }
+      return waitForJob(draft, operation, job.problem)
+    case 'Running':
+      return makesWay && harmless.has(operation.step) ? supersede(draft, operation) : keep(draft)
+    case 'Succeeded':
+      return prove(draft, operation, job)
+    case 'Failed':
+      return failJob(draft, operation, failureOf(operation, job))
+  }
+}
+
+/** A second Job for one step of a release is never made, so a deleted one ends it. */
+const deletedJob: Stall = {
+  reason: 'MigrationFailed',
+  message: 'The Job of the step was deleted before its end was seen; change spec.release.retryToken to try again',
+}
+
+/** An image that cannot be pulled may be there a minute later, so the Job goes on; but a person should look. The journal keeps why, for the deadline. */
+function waitForJob(draft: Draft, operation: Operation, problem: Extract<JobState, { type: 'Pending' }>['problem']): ReleasePlan {
+  const plan = keep(draft)
+  if (problem === undefined || problem.kind === 'Unschedulable') {
+    const { reason: _reason, message: _message, ...rest } = operation
+    const note = problem === undefined ? {} : { message: clip(problem.message, keptMessage) }
+    return { ...plan, operation: { ...rest, ...note } }
+  }
+  // The app beside the smoke test ends again and again: so would the pods of a roll-out.
+  if (problem.kind === 'Crash') {
+    return { ...failJob(draft, operation, { reason: 'RolloutCrashed', message: problem.message }), job: 'Withdraw' }
+  }
+  const stall: Stall = { reason: problem.kind === 'ImagePull' ? 'ImagePullFailed' : 'MigrationFailed', message: problem.message }
+  return { ...plan, stall, operation: { ...operation, reason: stall.reason, message: clip(stall.message, keptMessage) } }
+}
+
+function failureOf(operation: Operation, job: Extract<JobState, { type: 'Failed' }>): Stall {
+  if (job.timedOut !== true || operation.message === undefined) return { reason: job.reason, message: job.message }
+  return { reason: (operation.reason as StalledReason | undefined) ?? job.reason, message: `${job.message}; ${operation.message}` }
+}
+
+/** A failed verification is a failed roll-out: the pods serve already. Whatever failed before it left them alone. */
+function failJob(draft: Draft, operation: Operation, failure: Stall): ReleasePlan {
+  if (operation.step === 'Verifying') return failRollout(draft, operation, failure)
+  return giveUp(draft, operation, { result: 'Failed', ...failure })
+}
+
+/** Takes down what the Job of the step said, and goes on. */
+function prove(draft: Draft, operation: Operation, job: Succeeded): ReleasePlan {
+  const seen = withTarget(draft, (target) => {
+    const digest = target.digest ?? parseImage(target.image).digest ?? (operation.step === 'Contracting' ? undefined : job.digest)
+    return digest === undefined ? target : { ...target, digest }
+  })
+  switch (operation.step) {
+    case 'Inspecting': {
+      const judged = judgeInspection(seen, job)
+      if ('refused' in judged) return giveUp(seen, operation, { result: 'Failed', ...judged.refused })
+      const inspected: Operation = { ...operation, inspected: judged.inspected }
+      return advance({ ...seen, identity: judged.identity, operation: inspected }, inspected)
+    }
+    case 'Contracting':
+      return advance({ ...seen, release: contracted(seen.release, job) }, operation)
+    case 'Wiping': {
+      // What served before could not serve any more: nothing goes back from here.
+      const { current: _gone, ...release } = seen.release
+      const note = `The database was emptied for release ${operation.id}`
+      return advance({ ...seen, release }, operation, [{ type: 'Normal', reason: 'DatabaseWiped', action: 'Wipe', note }])
+    }
+    case 'Migrating':
+      return advance(migrated(seen, job), operation, [migratedEvent(seen, operation)])
+    case 'Seeding': {
+      const note = `The database was filled with generated data for release ${operation.id}`
+      return advance(seen, operation, [{ type: 'Normal', reason: 'DatabaseSeeded', action: 'Seed', note }])
+    }
+    default:
+      return advance(seen, operation)
+  }
+}
+
+function withTarget(draft: Draft, change: (target: Release) => Release): Draft {
+  return { ...draft, release: { ...draft.release, target: change(targetOf(draft)) } }
+}
+
+function migrated(draft: Draft, { schemaVersion, pendingContract, identity }: Succeeded): Draft {
+  const marked = identity === undefined ? draft : { ...draft, identity: seenAt(identity, draft.address) }
+  return withTarget(marked, (target) => ({
+    ...target,
+    ...(schemaVersion === undefined ? {} : { schemaVersion }),
+    ...(pendingContract === undefined || pendingContract === 0 ? {} : { pendingContract }),
+  }))
+}
+
+function migratedEvent(draft: Draft, { id }: Operation): PlannedEvent {
+  const note = `The database is ready for ${targetOf(draft).image} (release ${id})`
+  return { type: 'Normal', reason: 'MigrationSucceeded', action: 'Migrate', note }
+}
+
+function contracted(release: ReleaseStatus, { pendingContract = 0, schemaVersion }: Succeeded): ReleaseStatus {
+  if (release.current === undefined) return release
+  const { pendingContract: _before, contractFailure: _failure, ...current } = release.current
+  const left = pendingContract === 0 ? {} : { pendingContract }
+  return { ...release, current: { ...current, ...left, ...(schemaVersion === undefined ? {} : { schemaVersion }) } }
+}
+
+/** A deferred contract is no release: what serves goes on, whatever becomes of it. */
+function continueContract(seen: Draft, before: Operation): ReleasePlan {
+  const operation: Operation = seen.jobUID === undefined ? before : { ...before, jobUID: seen.jobUID }
+  const draft: Draft = { ...seen, operation }
+  const { job, release } = draft
+  const idle: Draft = { ...draft, operation: undefined }
+  const { current } = release
+  const fail = (message: string): ReleasePlan => ({
+    ...keep(
+      current === undefined
+        ? idle
+        : { ...idle, release: { ...release, current: { ...current, contractFailure: clip(message, keptMessage) } } },
+    ),
+    events: [{ type: 'Warning', reason: 'ContractFailed', action: 'Contract', note: `The contract of ${operation.id} failed: ${message}` }],
+  })
+  switch (job.type) {
+    case 'Absent':
+      if (operation.jobUID !== undefined) return fail('its Job was deleted before its end was seen')
+      return { ...keep(draft), job: draft.blocked ? 'Leave' : 'Create' }
+    case 'Pending':
+    case 'Running':
+      return keep(draft)
+    case 'Succeeded':
+      return keep({ ...idle, release: contracted(release, job) })
+    case 'Failed':
+      return fail(job.message)
+  }
+}
+
+function continueBackup(draft: Draft, operation: Operation): ReleasePlan {
+  const { backup, policy } = draft
+  if (isSuperseded(draft)) return supersede(draft, operation)
+  switch (backup.type) {
+    case 'Unavailable': {
+      const change = `${targetOf(draft).image} changes the database schema (${operation.inspected?.pending ?? 0} steps), and no backup can be taken`
+      if (policy.missingBackup === 'Accept') {
+        const note = `${change}; spec.release.missingBackup accepts that`
+        return advance(draft, operation, [{ type: 'Warning', reason: 'BackupSkipped', action: 'Backup', note }])
+      }
+      const message = `${change} before it. Nothing was changed. Set spec.release.missingBackup to Accept once you have a backup of your own`
+      return { ...keep(draft), stall: { reason: 'BackupUnavailable', message } }
+    }
+    case 'Absent':
+      return { ...keep(draft), backup: 'Create' }
+    case 'Running':
+      return keep(draft)
+    case 'Succeeded':
+      return advance(draft, operation)
+    case 'Failed':
+      return giveUp(draft, operation, { result: 'Failed', reason: 'BackupFailed', message: backup.message })
+  }
+}
+
+function continueRollout(draft: Draft, operation: Operation): ReleasePlan {
+  const target = targetOf(draft)
+  const deploy = deployOf(target)
+  const state = draft.rolloutOf(deploy.image, target)
+  if (state.type === 'Complete') return advance(draft, operation)
+  if (state.type === 'Failed') return failRollout(draft, operation, { reason: state.reason, message: state.message })
+  return keep(draft)
+}
+
+function failRollout(draft: Draft, operation: Operation, failure: Stall): ReleasePlan {
+  const { current } = draft.release
+  if (current !== undefined && draft.policy.rollback === 'Automatic') return rollBack(draft, operation, failure)
+  // There is nothing to go back to, or a person wants to look: it may yet come up, or be replaced by another image.
+  if (isSuperseded(draft)) return supersede(draft, operation, failure)
+  const advice =
+    current === undefined
+      ? ''
+      : `; spec.release.rollback is Manual: set spec.image to ${current.image} to put that back, or give another image`
+  return { ...keep(draft), stall: { reason: failure.reason, message: `${failure.message}${advice}` } }
+}
+
+function continueRollback(draft: Draft, operation: Operation): ReleasePlan {
+  const { current } = draft.release
+  const failure: Stall = {
+    reason: (operation.reason as StalledReason | undefined) ?? 'RolloutDeadlineExceeded',
+    message: operation.message ?? '',
+  }
+  if (current === undefined) return giveUp(draft, operation, { result: 'Failed', ...failure })
+  const deploy = deployOf(current)
+  const state = draft.rolloutOf(deploy.image, current)
+  const done = { ...giveUp(draft, operation, { result: 'RolledBack', ...failure }), deploy }
+  if (state.type === 'Complete') return done
+  // The image before does not come up either: say so, and let another image have its turn.
+  if (state.type === 'Failed') return isSuperseded(draft) ? done : { ...keep(draft), deploy, stall: state }
+  return { ...keep(draft), deploy }
+}

@@ -1,0 +1,72 @@
+import type { Operation } from '../../api/notejam.ts'
+import type { Draft, Step, Strategy } from './types.ts'
+
+/** What the Job of a step does; it is part of the Job's name. */
+export type Phase = 'inspect' | 'contract' | 'wipe' | 'expand' | 'seed' | 'smoke' | 'verify'
+
+/** The Job of each step; steps that are not here have none. */
+const phases: Partial<Readonly<Record<Step, Phase>>> = {
+  Inspecting: 'inspect',
+  Contracting: 'contract',
+  Wiping: 'wipe',
+  Migrating: 'expand',
+  Withdrawing: 'expand',
+  Seeding: 'seed',
+  Smoking: 'smoke',
+  Verifying: 'verify',
+}
+
+/** What the Job of a step does; undefined for a step without one. */
+export function phaseOf(step: Step | undefined): Phase | undefined {
+  return step === undefined ? undefined : phases[step]
+}
+
+/**
+ * The steps of each strategy, in order. Wipe first proves on the serving instance that the image can be pulled and reads the mark of the database;
+ * the strategies that keep data begin with what the release before left behind.
+ */
+export const sequences: Readonly<Record<Strategy, readonly Step[]>> = {
+  Wipe: ['Inspecting', 'Stopping', 'Wiping', 'Migrating', 'Seeding', 'RollingOut'],
+  Upgrade: ['Contracting', 'Migrating', 'Seeding', 'RollingOut', 'Verifying'],
+  BackupThenMigrate: ['Inspecting', 'BackingUp', 'Contracting', 'Migrating', 'Smoking', 'RollingOut'],
+}
+
+/** Whether an operation has to take a step, from what is known when the step before it is proven. */
+const isNeeded: Readonly<Record<Step, (draft: Draft, operation: Operation) => boolean>> = {
+  // At the very first contact there is nothing to wipe, and migrate itself refuses a database that is not empty and not ours.
+  Inspecting: (draft, operation) =>
+    strategyOf(draft, operation) === 'BackupThenMigrate' || (draft.release.counter ?? 0) > 1 || draft.identity !== undefined,
+  Stopping: ({ appGone }) => !appGone,
+  Wiping: ({ identity }) => identity !== undefined,
+  BackingUp: ({ release }, { inspected }) =>
+    inspected?.database === 'Ours' && ((inspected.pending ?? 0) > 0 || (release.current?.pendingContract ?? 0) > 0),
+  Contracting: ({ release }) => (release.current?.pendingContract ?? 0) > 0,
+  Migrating: () => true,
+  Withdrawing: () => false,
+  Seeding: (draft, operation) => draft.policy.seeds && (strategyOf(draft, operation) === 'Wipe' || draft.release.current === undefined),
+  Smoking: ({ release, wantsPods }) => release.current !== undefined && wantsPods,
+  RollingOut: () => true,
+  Verifying: ({ release, wantsPods }) => release.current !== undefined && wantsPods,
+  RollingBack: () => false,
+}
+
+/** The strategy that an operation began with; an entry of an older journal had none to write. */
+export function strategyOf({ policy }: Draft, operation: Operation): Strategy {
+  return operation.strategy ?? policy.strategy
+}
+
+/**
+ * The step that follows; undefined when the operation is through.
+ *
+ * @param after - the step that is proven; undefined at the beginning
+ */
+export function nextStep(draft: Draft, operation: Operation, after: Step | undefined): Step | undefined {
+  const sequence = sequences[strategyOf(draft, operation)]
+  return sequence.slice(after === undefined ? 0 : sequence.indexOf(after) + 1).find((step) => isNeeded[step](draft, operation))
+}
+
+/** Whether the journal's step is one that this planner would take: an operator that knew more may have written another. */
+export function isKnownStep(draft: Draft, operation: Operation): boolean {
+  const { step } = operation
+  return step === 'Withdrawing' || step === 'RollingBack' || sequences[strategyOf(draft, operation)].includes(step)
+}
