@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import type { Logger } from 'pino'
+import { symbols, type DestinationStream, type Logger } from 'pino'
 import type { Metrics } from '../telemetry/metrics.ts'
+import { isoTime } from '../views/time.ts'
 import { requestId } from './request-id.ts'
 
 /** Labels of routes that are kept apart; what comes after is one, so that nothing that a stranger sends can grow the metrics. */
@@ -33,6 +34,7 @@ export interface AccessLogOptions {
  * The route is the pattern (`/notes/:id`), from Express's `request.route` or from `response.locals.route` where a handler sets it.
  */
 export function withAccessLog(handler: RequestListener, { log, metrics, isDraining }: AccessLogOptions): RequestListener {
+  const write = lineWriter(log)
   const known = new Set<string>()
   const label = (route: string) => {
     if (known.size < maxRoutes) {
@@ -59,12 +61,39 @@ export function withAccessLog(handler: RequestListener, { log, metrics, isDraini
       metrics.requestsInFlight.dec()
       metrics.requests.inc({ route, method, status })
       metrics.requestSeconds.observe({ route }, seconds)
-      log.info({ requestId: id, method, path, route, status, durationMs: Math.round(seconds * 1e5) / 100, address }, 'request')
+      write?.({ requestId: id, method, path, route, status, durationMs: Math.round(seconds * 1e5) / 100, address })
     })
     handler(request, response)
     // Express knows the address by now; at the end the socket may be gone, and asking then would end the process.
     const { ip } = request as Routed
     if (typeof ip === 'string') address = ip
+  }
+}
+
+interface AccessLine {
+  readonly requestId: string
+  readonly method: string
+  readonly path: string
+  readonly route: string
+  readonly status: number
+  readonly durationMs: number
+  readonly address: string | undefined
+}
+
+/**
+ * Writes the line that `log.info(line, 'request')` would, put together in one piece: the logger's own way field by field makes a sixth of a page's
+ * garbage (measured). Undefined when the level says that there is none.
+ */
+function lineWriter(log: Logger): ((line: AccessLine) => void) | undefined {
+  if (!log.isLevelEnabled('info')) return undefined
+  const stream = (log as unknown as Readonly<Record<symbol, DestinationStream>>)[symbols.streamSym]
+  return ({ requestId: id, method, path, route, status, durationMs, address }) => {
+    const time = isoTime(Date.now())
+    const from = address === undefined ? '' : `,"address":${JSON.stringify(address)}`
+    const where = `"path":${JSON.stringify(path)},"route":${JSON.stringify(route)}`
+    stream?.write(
+      `{"level":"info","time":"${time}","requestId":"${id}","method":"${method}",${where},"status":${status},"durationMs":${durationMs}${from},"message":"request"}\n`,
+    )
   }
 }
 
