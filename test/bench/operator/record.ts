@@ -1,0 +1,70 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpus, totalmem } from 'node:os'
+import { binaryVersion } from '../../cluster/binaries.ts'
+import { formatValue, holds, type Figure } from './figure.ts'
+
+/** One group of figures and where it comes from. */
+export interface GroupRecord {
+  /** ISO 8601, UTC. */
+  readonly date: string
+  readonly commit: string
+  readonly machine: string
+  readonly node: string
+  readonly kubernetes: string
+  readonly figures: readonly Figure[]
+}
+
+type Groups = Readonly<Record<string, GroupRecord>>
+
+const folder = 'docs/bench'
+const page = `${folder}/operator.md`
+const data = `${folder}/operator.json`
+
+/** Keeps a group's newest figures in `docs/bench/operator.json` and writes the page anew. */
+export function recordGroup(name: string, figures: readonly Figure[]): void {
+  mkdirSync(folder, { recursive: true })
+  const dirty = execFileSync('git', ['status', '--porcelain', '--', '.', ':!docs'], { encoding: 'utf8' }) !== ''
+  const commit = execFileSync('git', ['rev-parse', '--short=12', 'HEAD'], { encoding: 'utf8' }).trim()
+  const record: GroupRecord = {
+    date: new Date().toISOString(),
+    commit: dirty ? `${commit} with changes` : commit,
+    machine: `${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB`,
+    node: process.version,
+    kubernetes: binaryVersion('kubernetes'),
+    figures,
+  }
+  const groups: Groups = { ...readGroups(), [name]: record }
+  writeFileSync(data, `${JSON.stringify(groups, undefined, 2)}\n`)
+  writeFileSync(page, renderPage(groups))
+}
+
+function readGroups(): Groups {
+  try {
+    return JSON.parse(readFileSync(data, 'utf8')) as Groups
+  } catch {
+    return {}
+  }
+}
+
+/** The page `docs/bench/operator.md`. */
+export function renderPage(groups: Groups): string {
+  const sections = Object.entries(groups).map(([name, { date, commit, machine, node, kubernetes, figures }]) => {
+    const rows = figures.map((figure) => {
+      const bar = figure.atMost === undefined ? '' : `≤ ${figure.atMost}`
+      const verdict = figure.atMost === undefined ? (figure.note ?? '') : holds(figure) ? 'holds' : '**missed**'
+      return `| ${figure.what} | ${formatValue(figure)} | ${bar} | ${verdict} |`
+    })
+    const source = `${date.slice(0, 10)}, commit ${commit}, Kubernetes ${kubernetes}, Node ${node}, ${machine}.`
+    return `## ${name}\n\n${source}\n\n| What | Figure | Bar | |\n|---|---|---|---|\n${rows.join('\n')}\n`
+  })
+  return `# Speed and memory of the operator
+
+Written by \`make bench-operator\`: the bundled operator as a process of its own, with its lease, beside a real API server and etcd. Whoever else would work
+on the machine is still: the bench itself completes Jobs and Deployments, with the least writes. The *floor* is a bare loop (\`test/bench/operator/floor.ts\`):
+one watch, one apply per event, the same objects, as many calls in flight, nothing else. The *Go controller* (\`test/bench/baseline-go\`) is the smallest
+one on controller-runtime that applies the same children: its defaults, and as many passes at once as the operator. API server, etcd, bench and contenders share the
+machine; only figures of one run can be compared.
+
+${sections.join('\n')}`
+}

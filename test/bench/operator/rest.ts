@@ -1,0 +1,41 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { FaultProxy } from '../../fault-proxy/fault-proxy.ts'
+import { startOperator } from './contenders.ts'
+import type { FigureGroup } from './figure.ts'
+import { untilQuiet } from './memory.ts'
+import { forEachInFlight, instanceObject, namesOf, startWorld, untilServed } from './world.ts'
+
+/** What the operator asks of the API server when nothing happens: counted by a proxy between the two. */
+export const rest: FigureGroup = {
+  name: 'rest',
+  async measure({ restInstances, restSeconds }, report) {
+    await using world = await startWorld({ name: 'bench-rest' })
+    await using proxy = await FaultProxy.start(world.kubeconfig)
+    const namespace = await world.namespace('bench')
+    await using operator = await startOperator({ bundle: world.bundle, kubeconfig: proxy.kubeconfig, logFolder: world.folder })
+    await forEachInFlight(namesOf(0, restInstances), async (name) => void (await world.api.create(instanceObject(namespace, name))))
+    await untilServed(world.observer, namespace, restInstances, 300_000)
+    await untilQuiet(operator, restInstances)
+    // The recorder writes its events a moment later.
+    await sleep(10_000)
+    const from = proxy.requests.length
+    report(`${restInstances} instances at rest for ${restSeconds} s`)
+    await sleep(restSeconds * 1000)
+    const seen = proxy.requests.slice(from).filter(({ path, isWatch }) => !isWatch && !path.includes('/leases'))
+    const writes = seen.filter(({ method }) => method !== 'GET')
+    const reads = seen.filter(({ method }) => method === 'GET')
+    const secrets = reads.filter(({ path }) => path.includes('/secrets/'))
+    for (const { method, path } of [...writes, ...reads.filter((read) => !secrets.includes(read))].slice(0, 5)) report(`${method} ${path}`)
+    const what = `${restInstances} instances, ${restSeconds} s`
+    return [
+      { what: `writes at rest, ${what}`, value: writes.length, unit: '', atMost: 0 },
+      { what: `reads at rest besides Secrets, ${what}`, value: reads.length - secrets.length, unit: '', atMost: 0 },
+      {
+        what: `reads of Secrets at rest, ${what}`,
+        value: secrets.length,
+        unit: '',
+        note: 'Secrets are read by name every 4 to 6 minutes, since no role can limit a watch to them',
+      },
+    ]
+  },
+}
