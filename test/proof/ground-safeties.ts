@@ -1,0 +1,83 @@
+import { takeOutEach, type Safety } from './counter-tests.ts'
+import type { Proof } from './proof.ts'
+
+const safeties: readonly Safety[] = [
+  {
+    name: 'a migration Job is named after its release',
+    file: 'operator/src/instance/resources/names.ts',
+    from: '`${releaseID}-expand`',
+    to: '`${releaseID}-${String(process.pid)}`',
+    test: 'test/e2e/killed-operator.test.ts',
+    title: 'with one migration Job per release',
+  },
+  {
+    name: 'notes live on a volume, not in the pod',
+    file: 'operator/src/instance/resources/pod.ts',
+    from: "name: 'data', persistentVolumeClaim: { claimName: claimName(instance) }",
+    to: "name: 'data', emptyDir: {}, ...(claimName(instance) === '' ? { never: true } : {})",
+    test: 'test/e2e/story.test.ts',
+    title: 'the life of an instance',
+  },
+  {
+    name: "the operator's namespace is restricted",
+    file: 'test/cluster/operator-install.ts',
+    from: "{ 'pod-security.kubernetes.io/enforce': 'restricted' }",
+    to: '{}',
+    test: 'test/e2e/pod-security.test.ts',
+    title: 'all run in namespaces labelled restricted',
+  },
+  {
+    name: 'what is not in the cache is created, never taken over',
+    file: 'operator/src/runtime/applier.ts',
+    from: '{ resourceVersion: mustNotExist }',
+    to: '{}',
+    test: 'test/control-plane/instance.test.ts',
+    title: 'leaves a foreign Deployment of its name alone',
+  },
+  {
+    name: 'writes only when something changed',
+    file: 'operator/src/runtime/applier.ts',
+    from: 'intent.createOnly === true || this.#isUnchanged(intent, live)',
+    to: 'intent.createOnly === true',
+    test: 'test/control-plane/instance-faults.test.ts',
+    title: 'writes nothing at rest, nor after a restart',
+  },
+  {
+    name: 'a change during a pass leads to another pass',
+    file: 'operator/src/runtime/queue.ts',
+    from: "if (item?.place === 'parked') {",
+    to: "if (item?.place === 'parked' && item.key === '') {",
+    test: 'test/control-plane/instance-releases.test.ts',
+    title: 'ends on the last of 50 edits in a second',
+  },
+  {
+    name: 'a lost connection is tried again',
+    file: 'operator/src/kube/collection-reflector.ts',
+    from: 'await this.#wait(state.atLeastMs, signal)',
+    to: 'await this.#wait(3_600_000, signal)',
+    test: 'test/control-plane/instance-faults.test.ts',
+    title: 'goes on by itself when the API server was away',
+  },
+  {
+    name: 'a binary is what its checksum says',
+    file: 'test/cluster/cache.ts',
+    from: '(await sha256(file)) !== expected.sha256',
+    to: "expected.sha256 === ''",
+    test: 'test/cluster/cache.test.ts',
+    title: 'has other content of the same length is built again',
+  },
+  {
+    name: 'a tier that ran nothing is a failure',
+    file: 'test/run.ts',
+    from: 'healthy &&= counts.failed === 0 && !ranNothing',
+    to: 'healthy &&= counts.failed === 0',
+    test: 'test/unit/run.test.ts',
+    title: 'counts a tier that runs nothing',
+  },
+]
+
+/** Without a test that notices its absence, a promise of the first slice counts as untested. */
+export const proof: Proof = {
+  title: 'Without any one of its safeties, a named test of the local cluster, the story or the operator fails',
+  run: async (report) => await takeOutEach(safeties, report),
+}
