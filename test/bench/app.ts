@@ -1,127 +1,36 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { cpus, tmpdir, totalmem } from 'node:os'
-import { join } from 'node:path'
-import { measureDeepPages } from './deep-pages.ts'
-import { measureListPage } from './list-page.ts'
-import { measureMemory, measureSignInImpact, measureStart } from './load-and-memory.ts'
-import { findPostgres, startLocalPostgres } from './local-postgres.ts'
-import { bundleApp } from './processes.ts'
-import { createMember, prepareDatabase } from './world.ts'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpus, totalmem } from 'node:os'
+import { benchEngines, benchParts, type Figure, holds, measurePart } from './app-figures.ts'
 
-/** One line of the table: what was measured, and what is wanted of it. */
-interface Figure {
-  readonly what: string
-  readonly value: number
-  readonly unit: string
-  readonly bar?: { readonly atLeast: number } | { readonly atMost: number }
-}
-
-const parts = ['list', 'deep', 'signin', 'memory', 'start'] as const
-type Part = (typeof parts)[number]
-
+/** `make bench-app`: measures all parts, or those that are named (`node test/bench/app.ts list deep sqlite`), and keeps the figures in docs/bench. */
 const wanted = process.argv.slice(2)
-const unknown = wanted.filter((name) => !(parts as readonly string[]).includes(name))
+const unknown = wanted.filter((word) => ![...benchParts, ...benchEngines].some((name) => name === word))
 if (unknown.length > 0) {
-  console.error(`unknown part ${unknown.join(', ')}: there are ${parts.join(', ')}; none means all`)
+  console.error(`unknown: ${unknown.join(', ')}; parts are ${benchParts.join(', ')}, engines ${benchEngines.join(', ')}; none means all`)
   process.exit(2)
 }
-const selected: readonly Part[] = wanted.length === 0 ? parts : parts.filter((part) => wanted.includes(part))
-
-const folder = mkdtempSync(join(tmpdir(), 'notejam-bench-'))
-const entry = bundleApp(folder)
-await using postgres = findPostgres() === undefined ? undefined : await startLocalPostgres()
-if (postgres === undefined) console.log('PostgreSQL is not installed (apt-get install postgresql): its figures are left out')
-
-const engines = [
-  { engine: 'sqlite', databaseUrl: `sqlite:${join(folder, 'bench.db')}`, listBar: 0.35 },
-  ...(postgres === undefined ? [] : [{ engine: 'postgres', databaseUrl: postgres.url, listBar: 0.6 } as const]),
-] as const
-
-const figures: Figure[] = []
-const add = (...more: readonly Figure[]): void => {
-  for (const figure of more) console.log(lineOf(figure))
-  figures.push(...more)
+const named = <T extends string>(all: readonly T[]): readonly T[] => {
+  const some = all.filter((name) => wanted.includes(name))
+  return some.length === 0 ? all : some
 }
 
-try {
-  for (const { engine, databaseUrl, listBar } of engines) {
-    await prepareDatabase(databaseUrl)
-    const member = await createMember(databaseUrl, { email: 'bench@bench.example', pads: 5, notes: 100 })
-    if (selected.includes('list')) {
-      const list = await measureListPage({ engine, databaseUrl, member, entry, pairs: 9, secondsPerRound: 2 })
-      add(
-        { what: `${engine}: list of 20 notes, 10 connections`, value: list.appRequestsPerSecond, unit: '/s' },
-        {
-          what: `${engine}: bare server, same ${list.queries} queries, ${list.bytes} bytes`,
-          value: list.bareRequestsPerSecond,
-          unit: '/s',
-        },
-        { what: `${engine}: list ÷ bare`, value: list.ratio, unit: '', bar: { atLeast: listBar } },
-        { what: `${engine}: list ÷ bare, by processor time`, value: list.cpuRatio, unit: '' },
-        { what: `${engine}: list p50`, value: list.p50Ms, unit: ' ms' },
-        { what: `${engine}: list p99`, value: list.p99Ms, unit: ' ms' },
-        { what: `${engine}: list p99 ÷ p50`, value: list.p99ToP50, unit: '', bar: { atMost: 5 } },
-        { what: `${engine}: failed requests`, value: list.failures, unit: '', bar: { atMost: 0 } },
-      )
-    }
-    if (selected.includes('deep')) {
-      const small = await createMember(databaseUrl, { email: 'small@bench.example', pads: 3, notes: 1000, shortTexts: true })
-      const large = await createMember(databaseUrl, { email: 'large@bench.example', pads: 3, notes: 1_000_000, shortTexts: true })
-      for (const { page, smallP99Ms, largeP99Ms, ratio } of await measureDeepPages({ databaseUrl, small, large, entry })) {
-        add(
-          { what: `${engine}: ${page}, p99 of 1,000 notes`, value: smallP99Ms, unit: ' ms' },
-          { what: `${engine}: ${page}, p99 of 1,000,000 notes`, value: largeP99Ms, unit: ' ms' },
-          { what: `${engine}: ${page}, large ÷ small`, value: ratio, unit: '', bar: { atMost: 3 } },
-        )
-      }
-    }
-  }
-  const databaseUrl = `sqlite:${join(folder, 'memory.db')}`
-  await prepareDatabase(databaseUrl)
-  const member = await createMember(databaseUrl, { email: 'bench@bench.example', pads: 5, notes: 100 })
-  if (selected.includes('start'))
-    add({
-      what: 'start to first answer, median of ten',
-      value: await measureStart({ databaseUrl, entry, starts: 10 }),
-      unit: ' ms',
-      bar: { atMost: 600 },
-    })
-  if (selected.includes('memory')) {
-    const memory = await measureMemory({ databaseUrl, member, entry, requests: 100_000, signInSeconds: 40 })
-    add(
-      { what: `memory after ${memory.requests} requests`, value: memory.rssAtEndMiB, unit: ' MiB', bar: { atMost: 130 } },
-      { what: 'memory, slope over the second half', value: memory.slopeMiBPer10000, unit: ' MiB per 10,000', bar: { atMost: 1 } },
-      {
-        what: `memory above idle after ${memory.signIns} sign-ins`,
-        value: memory.rssAfterSignInsMiB - memory.idleRssMiB,
-        unit: ' MiB',
-        bar: { atMost: 20 },
-      },
-      { what: 'memory: failed requests', value: memory.failures, unit: '', bar: { atMost: 0 } },
-    )
-  }
-  if (selected.includes('signin')) {
-    const fresh = `sqlite:${join(folder, 'signin.db')}`
-    await prepareDatabase(fresh)
-    const other = await createMember(fresh, { email: 'bench@bench.example', pads: 5, notes: 100 })
-    const impact = await measureSignInImpact({ databaseUrl: fresh, member: other, entry, rounds: 5, seconds: 4 })
-    add(
-      { what: 'list p99 alone, 1 connection', value: impact.p99AloneMs, unit: ' ms' },
-      { what: `list p99 beside ${impact.signInsPerSecond.toFixed(1)} sign-ins a second`, value: impact.p99WithSignInsMs, unit: ' ms' },
-      { what: 'list p99, with ÷ without sign-ins', value: impact.ratio, unit: '', bar: { atMost: 2 } },
-      { what: 'failed sign-ins', value: impact.failedSignIns, unit: '', bar: { atMost: 0 } },
-    )
-  }
-} finally {
-  rmSync(folder, { recursive: true, force: true })
+/** The figures of one part, and where and when they are from. */
+interface PartRecord {
+  readonly date: string
+  readonly commit: string
+  readonly node: string
+  readonly machine: string
+  readonly figures: readonly (Figure & { readonly holds: boolean })[]
 }
+type Records = Readonly<Record<string, PartRecord>>
 
-writeReport()
+const file = 'docs/bench/app.json'
 
-function holds({ value, bar }: Figure): boolean {
-  if (bar === undefined) return true
-  return 'atLeast' in bar ? value >= bar.atLeast : value <= bar.atMost
+for (const part of named(benchParts)) {
+  const figures = await measurePart(part, named(benchEngines))
+  for (const figure of figures) console.log(lineOf(figure))
+  keep(part, figures)
 }
 
 function barOf({ bar }: Figure): string {
@@ -137,23 +46,32 @@ function format(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toPrecision(3)
 }
 
-/** Only a whole run replaces the record. */
-function writeReport(): void {
-  if (selected.length < parts.length) return
+/** Replaces the figures of a part; what only another engine was measured for stays. */
+function keep(part: string, figures: readonly Figure[]): void {
+  const before = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Records) : {}
+  const dirty = execFileSync('git', ['status', '--porcelain', '--', 'app', 'test/bench'], { encoding: 'utf8' }) !== ''
   const commit = execFileSync('git', ['rev-parse', '--short=12', 'HEAD'], { encoding: 'utf8' }).trim()
-  const record = {
+  const record: PartRecord = {
     date: new Date().toISOString(),
-    commit,
+    commit: dirty ? `${commit} with changes` : commit,
     node: process.version,
     machine: `${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB`,
-    postgres: postgres?.version ?? null,
     figures: figures.map((figure) => ({ ...figure, holds: holds(figure) })),
   }
+  const key = named(benchEngines).length === benchEngines.length ? part : `${part} (${named(benchEngines).join(', ')})`
+  const records = { ...before, [key]: record }
   mkdirSync('docs/bench', { recursive: true })
-  writeFileSync('docs/bench/app.json', `${JSON.stringify(record, undefined, 2)}\n`)
-  const rows = figures.map(
-    (figure) => `| ${figure.what} | ${format(figure.value)}${figure.unit} | ${barOf(figure)} | ${holds(figure) ? 'holds' : '**missed**'} |`,
-  )
-  const head = `# Speed of the app\n\nWritten by \`make bench-app\` on ${record.date.slice(0, 10)}: commit ${commit}, Node ${record.node}, ${record.machine}${postgres === undefined ? '' : `, ${postgres.version}`}. Client, app and database server share the machine; ratios are of interleaved rounds in one run.\n\n| What | Figure | Bar | |\n|---|---|---|---|\n`
-  writeFileSync('docs/bench/app.md', `${head}${rows.join('\n')}\n`)
+  writeFileSync(file, `${JSON.stringify(records, undefined, 2)}\n`)
+  writeFileSync('docs/bench/app.md', tableOf(records))
+}
+
+function tableOf(records: Records): string {
+  const sections = Object.entries(records).map(([part, { date, commit, node, machine, figures }]) => {
+    const rows = figures.map(
+      (figure) =>
+        `| ${figure.what} | ${format(figure.value)}${figure.unit} | ${barOf(figure)} | ${holds(figure) ? 'holds' : '**missed**'} |`,
+    )
+    return `## ${part}\n\n${date.slice(0, 10)}, commit ${commit}, Node ${node}, ${machine}.\n\n| What | Figure | Bar | |\n|---|---|---|---|\n${rows.join('\n')}\n`
+  })
+  return `# Speed of the app\n\nWritten by \`make bench-app\` from [app.json](app.json). Client, app and database server share the machine; ratios are of interleaved rounds in one run.\n\n${sections.join('\n')}`
 }

@@ -1,4 +1,4 @@
-import { startApp } from '../app/app-process.ts'
+import { imageEnvironment, startApp } from '../app/app-process.ts'
 import { runLoad } from './closed-loop.ts'
 import { benchSecret, type Member } from './world.ts'
 
@@ -30,7 +30,11 @@ export async function measureDeepPages(options: {
   readonly large: Member
   readonly entry: string
 }): Promise<readonly DeepPagesResult[]> {
-  await using app = await startApp({ databaseUrl: options.databaseUrl, entry: options.entry, env: { SECRET_KEY: benchSecret } })
+  await using app = await startApp({
+    databaseUrl: options.databaseUrl,
+    entry: options.entry,
+    env: { SECRET_KEY: benchSecret, ...imageEnvironment },
+  })
   const measure = async (member: Member, path: (member: Member, page: number) => string, count: number): Promise<number> => {
     const result = await runLoad({
       port: app.port,

@@ -1,4 +1,4 @@
-import { startApp } from '../app/app-process.ts'
+import { imageEnvironment, startApp } from '../app/app-process.ts'
 import { runLoad, type LoadResult } from './closed-loop.ts'
 import { queriesOf } from './list-queries.ts'
 import { cpuSeconds, startBareServer } from './processes.ts'
@@ -47,7 +47,7 @@ export async function measureListPage(options: ListPageOptions): Promise<ListPag
   await using app = await startApp({
     databaseUrl,
     entry: options.entry,
-    env: { SECRET_KEY: benchSecret },
+    env: { SECRET_KEY: benchSecret, ...imageEnvironment },
     ...(options.nodeArgs === undefined ? {} : { nodeArgs: options.nodeArgs }),
   })
   const round = async (server: { readonly port: number; readonly pid: number }, seconds: number): Promise<Round> => {

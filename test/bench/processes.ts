@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { imageEnvironment } from '../app/app-process.ts'
 import type { BareOptions } from './bare-server.ts'
 
 /** Bundles the app into a folder, as its image holds it, and returns what is run. */
@@ -22,10 +23,10 @@ export interface Measured extends AsyncDisposable {
   readonly pid: number
 }
 
-/** Starts a {@link BareOptions bare server}. */
+/** Starts a {@link BareOptions bare server}, with the settings that the app's image makes. */
 export async function startBareServer(options: BareOptions): Promise<Measured> {
   const child = spawn(process.execPath, ['test/bench/bare-server.ts'], {
-    env: { PATH: process.env['PATH'], BARE_OPTIONS: JSON.stringify(options) },
+    env: { PATH: process.env['PATH'], ...imageEnvironment, BARE_OPTIONS: JSON.stringify(options) },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
