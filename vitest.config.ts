@@ -3,11 +3,15 @@ import { defineConfig } from 'vitest/config'
 /** A tier is a vitest project: what it needs to run is what tells it from the others (docs/explanation/tests.md). */
 export default defineConfig({
   test: {
+    // One test that is set apart would silence all the others of its file.
+    allowOnly: false,
     projects: [
       {
         test: {
           name: 'unit',
           include: ['{operator,app}/src/**/*.test.ts', 'test/{cluster,lint,unit,bench}/**/*.test.ts'],
+          // These are quick; a machine that is busy with something else is not.
+          testTimeout: 30_000,
         },
       },
       {
