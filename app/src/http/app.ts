@@ -59,7 +59,7 @@ export function createApp(context: AppContext, options: CreateAppOptions = {}): 
   exportRoutes(app, { context, services, pages })
   deletionRoutes(app, { context, services, pages })
   app.use(door.remaining, notFound)
-  app.use(errorPage({ context, services, cookies }))
+  app.use(errorPage({ context, services, cookies, door }))
   return app
 }
 

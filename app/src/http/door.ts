@@ -9,6 +9,8 @@ import { serveAsset } from './static-assets.ts'
 
 /** What every request passes before anything else happens to it. */
 export interface Door {
+  /** Sets the security headers alone: for answers to what never came in. */
+  protect(response: Response): void
   /**
    * Sets the security headers, and refuses what no page looks at: forged requests, NUL in an address, writes in read-only times.
    *
@@ -26,8 +28,11 @@ export function createDoor({ config, audit }: { readonly config: Config; readonl
   const https = config.publicUrl?.startsWith('https:') ?? false
   const publicOrigin = config.publicUrl === undefined ? undefined : new URL(config.publicUrl).origin
   const headers = securityHeaders({ https })
-  const enter = (request: Request, response: Response): void => {
+  const protect = (response: Response): void => {
     for (const [name, value] of headers) response.setHeader(name, value)
+  }
+  const enter = (request: Request, response: Response): void => {
+    protect(response)
     if (request.url.includes('%00')) throw new HttpError(400, 'The character NUL cannot be part of an address.')
     if (request.method === 'GET' || request.method === 'HEAD') return
     try {
@@ -40,10 +45,11 @@ export function createDoor({ config, audit }: { readonly config: Config; readonl
       throw new HttpError(503, readOnlyMessage, { retryAfterSeconds: 60 })
   }
   return {
+    protect,
     enter,
     remaining: (request, response, next) => {
       if (!methods.has(request.method)) {
-        for (const [name, value] of headers) response.setHeader(name, value)
+        protect(response)
         response.setHeader('Allow', 'GET, HEAD, POST')
         throw new HttpError(405, 'Pages can be read and forms can be sent, nothing else.')
       }

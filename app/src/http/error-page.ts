@@ -5,6 +5,7 @@ import { NotFoundError, StaleVersionError, ThrottledError } from '../errors.ts'
 import { html } from '../views/html.ts'
 import { layout, type SidebarPad } from '../views/layout.ts'
 import type { Cookies } from './cookies.ts'
+import type { Door } from './door.ts'
 import { endAfterBody } from './end-after-body.ts'
 import { HttpError } from './http-error.ts'
 import { memberOf, sendHtml } from './pages.ts'
@@ -33,14 +34,17 @@ export function errorPage(options: {
   readonly context: AppContext
   readonly services: Services
   readonly cookies: Cookies
+  readonly door: Door
 }): ErrorRequestHandler {
-  const { context, services, cookies } = options
+  const { context, services, cookies, door } = options
   return (error: unknown, request, response, _next) => {
     if (response.headersSent) {
       context.log.warn({ err: error }, 'answer broke off')
       response.destroy()
       return
     }
+    // An address that cannot be decoded is refused before any route.
+    door.protect(response)
     const problem = toHttpError(error)
     if (problem.status >= 500 && !(error instanceof HttpError)) context.log.error({ err: error }, 'request failed')
     if (problem.retryAfterSeconds !== undefined) response.setHeader('Retry-After', problem.retryAfterSeconds)

@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { AppError, messageOf } from '../errors.ts'
 import { html } from '../views/html.ts'
 import { layout } from '../views/layout.ts'
+import { hadLastAnswer } from './end-after-body.ts'
 import { securityHeaders } from './security-headers.ts'
 import type { ExchangeClasses } from './exchange-classes.ts'
 
@@ -44,16 +45,29 @@ export function createHttpServer(handler: RequestListener, classes?: ExchangeCla
   )
   // 1,000 header lines are refused by size long before; this keeps the parser from dropping lines silently.
   server.maxHeadersCount = 1000
+  // What a request expects beyond `100-continue` may be passed over (RFC 9110, 10.1.1); Node would answer with nothing but 417.
+  server.on('checkExpectation', handler)
   server.on('clientError', (error: Error & { code?: string }, socket) => {
-    refuse(socket as Socket, refusals[error.code ?? ''] ?? badRequest)
+    if (hadLastAnswer(socket)) socket.end()
+    else refuse(socket as Socket, refusals[error.code ?? ''] ?? badRequest)
   })
   return server
+}
+
+/** What Node keeps with a socket while a request of it is being answered; its own handler looks there, too. */
+interface Answering extends Socket {
+  readonly _httpMessage?: { readonly headersSent: boolean } | null
 }
 
 /** Answers what is no HTTP, and ends the connection: no route was reached, so whether a person or a program asks is not known. */
 function refuse(socket: Socket, { status, title, message }: Refusal): void {
   if (!socket.writable) {
     socket.destroy()
+    return
+  }
+  // The answer is out already, to a request whose body broke off: a second one would be taken for that of the next request.
+  if ((socket as Answering)._httpMessage?.headersSent === true) {
+    socket.end()
     return
   }
   const body = layout({ title, content: html`<p>${message}</p>` })
