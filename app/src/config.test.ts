@@ -77,6 +77,8 @@ describe('the environment', () => {
     [{ DATABASE_URL: '', DB_HOST: 'db' }, 'DB_NAME'],
     [{ DATABASE_URL: 'postgres://u@db/n', DATABASE_TLS: 'Perhaps' }, 'DATABASE_TLS'],
     [{ DATABASE_URL: 'postgres://u@db/n', DATABASE_TLS_CA_FILE: '/nowhere/ca.pem' }, 'DATABASE_TLS_CA_FILE'],
+    [{ DATABASE_URL: 'postgres://u@db/n?sslmode=prefer' }, 'DATABASE_URL'],
+    [{ DATABASE_URL: 'mysql://u@10.0.0.1/n', DATABASE_TLS: 'VerifyFull' }, 'DATABASE_TLS'],
     [{ DATABASE_URL: 'postgres://u@db/n', DATABASE_POOL_MAX: '0' }, 'DATABASE_POOL_MAX'],
     [{ SECRET_KEY: 'short' }, 'SECRET_KEY'],
     [{ SECRET_KEY: '', SECRET_KEY_FILE: '/nowhere/key' }, 'SECRET_KEY_FILE'],
@@ -92,6 +94,16 @@ describe('the environment', () => {
     [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318' }, 'OTEL_EXPORTER_OTLP_ENDPOINT'],
   ])('%j is refused', (change, variable) => {
     expect(problemsOf({ ...base, ...change }).some((line) => line.startsWith(`${variable}:`))).toBe(true)
+  })
+
+  test.each([
+    [{ DATABASE_URL: 'postgres://u@db/n' }, 'Disable'],
+    [{ DATABASE_URL: 'postgres://u@db/n?sslmode=require' }, 'Require'],
+    [{ DATABASE_URL: 'mysql://u@db/n?ssl-mode=VERIFY_IDENTITY' }, 'VerifyFull'],
+    [{ DATABASE_URL: 'postgres://u@db/n?sslmode=disable', DATABASE_TLS: 'verifyca' }, 'VerifyCa'],
+    [{ DATABASE_URL: 'postgres://u@db/n', DATABASE_TLS_CA_FILE: '/dev/null' }, 'VerifyFull'],
+  ])('%j means %s', (change, mode) => {
+    expect(loadConfig({ ...base, ...change }).database).toMatchObject({ tls: { mode } })
   })
 
   test('takes secrets from files, without the line break at their end', () => {

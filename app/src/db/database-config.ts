@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { messageOf } from '../errors.ts'
 import type { Engine } from './engine.ts'
 
@@ -74,9 +75,14 @@ export function parseDatabase(environment: Environment, { needed, valueOrFile, p
   if (address === undefined) {
     return nowhere
   }
+  const protection = tls(environment, url, problems)
+  if (address.engine === 'mysql' && protection.mode === 'VerifyFull' && isIP(address.host) !== 0) {
+    // mysql2 compares the certificate with "localhost" then.
+    problems.push('DATABASE_TLS: VerifyFull needs the name of a MySQL or MariaDB server, not an IP address; or use VerifyCa')
+  }
   return {
     ...address,
-    tls: tls(environment, problems),
+    tls: protection,
     poolMax: count(environment, problems),
     prepared: environment['DATABASE_PREPARED']?.toLowerCase() !== 'false',
   }
@@ -125,13 +131,27 @@ function fromParts(environment: Environment, valueOrFile: ParseOptions['valueOrF
   return { engine, host: environment['DB_HOST'] ?? '', port, database, user, password }
 }
 
-function tls(environment: Environment, problems: string[]): ServerConfig['tls'] {
+/** libpq's names of the modes, as they stand in `?sslmode=` (MySQL's clients: `?ssl-mode=`). */
+const urlModes: Readonly<Record<string, TlsMode>> = {
+  disable: 'Disable',
+  disabled: 'Disable',
+  require: 'Require',
+  required: 'Require',
+  'verify-ca': 'VerifyCa',
+  verify_ca: 'VerifyCa',
+  'verify-full': 'VerifyFull',
+  verify_identity: 'VerifyFull',
+}
+
+/** `DATABASE_TLS`, else what the URL says, else the strictest where an authority is named, else none. */
+function tls(environment: Environment, url: string | undefined, problems: string[]): ServerConfig['tls'] {
   const wanted = environment['DATABASE_TLS'] ?? ''
-  const mode = wanted === '' ? 'Disable' : tlsModes.find((candidate) => candidate.toLowerCase() === wanted.toLowerCase())
+  const path = environment['DATABASE_TLS_CA_FILE'] ?? ''
+  const standard = path === '' ? 'Disable' : 'VerifyFull'
+  const mode = wanted === '' ? (urlMode(url, problems) ?? standard) : tlsModes.find((each) => each.toLowerCase() === wanted.toLowerCase())
   if (mode === undefined) {
     problems.push(`DATABASE_TLS: must be one of ${tlsModes.join(', ')}, is "${wanted}"`)
   }
-  const path = environment['DATABASE_TLS_CA_FILE'] ?? ''
   if (path === '') {
     return { mode: mode ?? 'VerifyFull', ca: undefined }
   }
@@ -141,6 +161,19 @@ function tls(environment: Environment, problems: string[]): ServerConfig['tls'] 
     problems.push(`DATABASE_TLS_CA_FILE: cannot read it: ${messageOf(error)}`)
     return { mode: mode ?? 'VerifyFull', ca: undefined }
   }
+}
+
+function urlMode(url: string | undefined, problems: string[]): TlsMode | undefined {
+  const query = url !== undefined && URL.canParse(url) ? new URL(url).searchParams : new URLSearchParams()
+  const text = query.get('sslmode') ?? query.get('ssl-mode')
+  if (text === null) {
+    return undefined
+  }
+  const mode = urlModes[text.toLowerCase()]
+  if (mode === undefined) {
+    problems.push(`DATABASE_URL: its sslmode must be disable, require, verify-ca or verify-full, is "${text}"; or set DATABASE_TLS`)
+  }
+  return mode
 }
 
 function count(environment: Environment, problems: string[]): number {

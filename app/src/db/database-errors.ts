@@ -34,6 +34,7 @@ const connectionCodes = new Set([
   'PROTOCOL_ENQUEUE_AFTER_FATAL_ERROR',
   'POOL_CLOSED',
   'AcquireTimeout',
+  'DatabaseTlsRefused',
 ])
 
 /** The drivers say these without a code; the one of the closed state is a rollback on a connection that is gone, which hides what ended it. */

@@ -4,7 +4,7 @@ import type { ServerConfig } from './database-config.ts'
 import { breaksConnection } from './database-errors.ts'
 import type { PoolLimits, PoolState } from './pool-limits.ts'
 import type { PooledDialect } from './postgres-dialect.ts'
-import { tlsOptions } from './server-tls.ts'
+import { tlsOptions, tlsRefusal } from './server-tls.ts'
 
 /** Requests that may wait for a connection; more are refused at once. */
 const maxWaiting = 1000
@@ -180,7 +180,7 @@ export function mysqlDialect({ config, limits, applicationName }: MysqlOptions):
   const facade: MysqlPool = {
     getConnection: (done) => {
       evicting.getConnection((error, connection) => {
-        done(error, connection as unknown as MysqlPoolConnection)
+        done(tlsRefusal(error, config) ?? error, connection as unknown as MysqlPoolConnection)
       })
     },
     end: (done) => {

@@ -3,7 +3,7 @@ import { Pool, types } from 'pg'
 import type { ServerConfig } from './database-config.ts'
 import type { PoolLimits, PoolState } from './pool-limits.ts'
 import { EvictingPool } from './postgres-pool.ts'
-import { tlsOptions } from './server-tls.ts'
+import { tlsOptions, tlsRefusal } from './server-tls.ts'
 
 /** Options of {@link postgresDialect}. */
 export interface PostgresOptions {
@@ -61,7 +61,13 @@ export function postgresDialect({ config, limits, applicationName, onIdleError }
   const evicting = new EvictingPool(pool, config.prepared)
   const facade = {
     options: evicting.options,
-    connect: async () => (await evicting.connect()) as unknown as PostgresPoolClient,
+    connect: async () => {
+      try {
+        return (await evicting.connect()) as unknown as PostgresPoolClient
+      } catch (error) {
+        throw tlsRefusal(error, config) ?? error
+      }
+    },
     end: () => evicting.end(),
   } satisfies PostgresPool
   return { dialect: new PostgresDialect({ pool: facade }), poolState: () => evicting.state }
