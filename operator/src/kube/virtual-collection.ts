@@ -1,13 +1,11 @@
 import type { Client, ListOptions, ObjectList, WatchEvent, WatchOptions } from './client.ts'
 import { sleep, type Clock } from './clock.ts'
 import { ApiError, ConnectionError, WatchSilent } from './errors.ts'
-import type { KubeObject } from './object.ts'
+import type { KubeObject, ObjectMeta } from './object.ts'
 import type { Resource } from './resource.ts'
 
 /** An object of a {@link VirtualCollection}. */
-export interface VirtualObject extends KubeObject {
-  readonly data?: string
-}
+export type VirtualObject = KubeObject
 
 /** What happens to one request; requests take faults in the order in which these were given. */
 export type VirtualFault =
@@ -74,12 +72,13 @@ export class VirtualCollection {
     return [...this.#objects.values()]
   }
 
-  /** Creates or changes an object. */
-  put(name: string): void {
+  /** Creates or changes an object; what is given of its metadata stays on later changes. */
+  put(name: string, metadata: Partial<ObjectMeta> = {}): void {
     const old = this.#objects.get(name)
     const version = ++this.#version
     const uid = old?.metadata.uid ?? `${name}-${version}`
-    const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace, uid, resourceVersion: String(version) } }
+    const own = { ...old?.metadata, ...metadata, name, namespace, uid, resourceVersion: String(version) }
+    const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: own }
     this.#objects.set(name, object)
     this.#changed({ version, type: old === undefined ? 'ADDED' : 'MODIFIED', object })
   }
