@@ -6,7 +6,8 @@ import { rssMiB } from './processes.ts'
 import { createAccounts, signInAtRate } from './sign-in-load.ts'
 import { benchSecret, type Member } from './world.ts'
 
-const environment = { SECRET_KEY: benchSecret, LOG_LEVEL: 'info', TRUSTED_PROXIES: 'loopback', ...imageEnvironment }
+const bareEnvironment = { SECRET_KEY: benchSecret, LOG_LEVEL: 'info', TRUSTED_PROXIES: 'loopback' }
+const environment = { ...bareEnvironment, ...imageEnvironment }
 
 /** What sign-ins do to others. */
 export interface SignInImpact {
@@ -77,10 +78,12 @@ export async function measureMemory(options: {
   readonly entry: string
   readonly requests: number
   readonly signInSeconds: number
+  /** Without the settings of the image. */
+  readonly bare?: boolean
 }): Promise<MemoryResult> {
   const { databaseUrl, member, entry, requests, signInSeconds } = options
   const emails = await createAccounts(databaseUrl, 400)
-  await using app = await startApp({ databaseUrl, entry, env: environment })
+  await using app = await startApp({ databaseUrl, entry, env: options.bare === true ? bareEnvironment : environment })
   const paths = ['/', `/pads/${member.padIds[0]}/`, '/search/?q=river', '/notes/create/', '/settings/']
   const samples: (readonly [requests: number, rss: number])[] = []
   const step = requests / 20

@@ -12,7 +12,7 @@ export function bundleApp(folder: string): string {
   execFileSync(
     process.execPath,
     ['../node_modules/rolldown/bin/cli.mjs', '-c', 'rolldown.config.ts', '-d', target, '--log-level', 'silent'],
-    { cwd: 'app', stdio: 'inherit' },
+    { cwd: 'app', stdio: ['ignore', 'ignore', 'inherit'] },
   )
   return join(target, 'main.js')
 }
