@@ -47,7 +47,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	image, _, _ := unstructured.NestedString(instance.Object, "spec", "image")
 	fill := strings.NewReplacer(
-		"qqname", instance.GetName(), "qqnamespace", instance.GetNamespace(), "qquid", string(instance.GetUID()),
+		"qqnamespace", instance.GetNamespace(), "qqname", instance.GetName(), "qquid", string(instance.GetUID()),
 		"qqimage", image, "qqmark", markOf(instance),
 	)
 	for _, template := range r.children {
