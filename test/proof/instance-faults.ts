@@ -11,10 +11,15 @@ export const proof: Proof = {
     await using controlPlane = await startControlPlane({ name: 'instance-faults' })
     await using connection = await connect(controlPlane.kubeconfig)
     await applyCrds(controlPlane.api)
-    const { writes, cases, failures } = await runInstanceFaults({ api: controlPlane.api, client: connection.client, parallel: 12, report })
+    const { writes, cases, missed, failures } = await runInstanceFaults({
+      api: controlPlane.api,
+      client: connection.client,
+      parallel: 12,
+      report,
+    })
     return {
-      passed: failures.length === 0,
-      figures: { writes: writes.length, cases, failures: failures.length },
+      passed: failures.length === 0 && missed < cases / 5,
+      figures: { writes: writes.length, cases, missed, failures: failures.length },
       counterTest: 'runtime-safeties takes out retry, the own-writes barrier and creation only; their tests over the same faults fail',
     }
   },
