@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { CollectionReflector, type CollectionReflectorOptions } from '../../operator/src/kube/collection-reflector.ts'
 import { silentLogger } from '../../operator/src/kube/logger.ts'
 import type { DynamicObject } from '../../operator/src/kube/object.ts'
 import { churn, churnedResources } from './churn.ts'
+import { collectedHeap } from './collected-heap.ts'
 import { untilEqual } from './compare.ts'
 import { connect } from './connect.ts'
 import { FaultProxy } from './fault-proxy.ts'
@@ -192,12 +191,4 @@ export async function runFaultSequences(options: FaultSequencesOptions): Promise
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
-}
-
-/** MiB in use after a collection. */
-function collectedHeap(): number {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
-  collect()
-  return process.memoryUsage().heapUsed / 2 ** 20
 }
