@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 
 /** Milliseconds that a refused body is read on; enough for what a person would send by mistake. */
 const lingerMs = 10_000
@@ -6,6 +7,13 @@ const lingerMs = 10_000
 const idleMs = 1000
 /** Bytes that are read on at most. */
 const lingerBytes = 128 * 1024 * 1024
+
+const answered = new WeakSet<Duplex>()
+
+/** Whether a connection had the last answer that it gets: what goes wrong on it from then on is nobody's business. */
+export function hadLastAnswer(socket: Duplex): boolean {
+  return answered.has(socket)
+}
 
 /**
  * Sends the rest of an answer that came before the end of its request's body, and closes the connection only when the client has sent what it was
@@ -34,6 +42,7 @@ export function endAfterBody(request: IncomingMessage, response: ServerResponse,
   request.on('data', count)
   request.once('end', end)
   request.once('close', end)
+  answered.add(request.socket)
   response.write(bytes)
   request.resume()
 }
