@@ -4,20 +4,78 @@ import type { ApiClient, KubeObject } from '../cluster/api-client.ts'
 
 /**
  * What an image does, by a word in its tag: `badmigration` fails its migration, `slowmigration` runs until it is let go, `crash` ends again and
- * again, `unready` never becomes ready, `unpullable` cannot be pulled. All others are good.
+ * again, `unready` never becomes ready, `unpullable` cannot be pulled, `badpages` serves pages that do not work, `locked`, `drifted`, `toonew` and
+ * `leap` end their migration as the image contract says, `expand` adds a step to the schema, `contract` leaves one to be removed. All others are good.
  */
-export type Behaviour = 'good' | 'badmigration' | 'slowmigration' | 'crash' | 'unready' | 'unpullable'
+export type Behaviour =
+  | 'good'
+  | 'badmigration'
+  | 'slowmigration'
+  | 'crash'
+  | 'unready'
+  | 'unpullable'
+  | 'badpages'
+  | 'locked'
+  | 'drifted'
+  | 'toonew'
+  | 'leap'
+  | 'expand'
+  | 'contract'
 
 interface Pod extends KubeObject {
-  readonly spec: { readonly containers: readonly { readonly name: string; readonly image: string }[] }
+  readonly spec: { readonly containers: readonly Container[] }
   readonly status?: {
     readonly phase?: string
     readonly containerStatuses?: readonly { readonly ready?: boolean; readonly restartCount?: number }[]
   }
 }
 
+interface Container {
+  readonly name: string
+  readonly image: string
+  readonly args?: readonly string[]
+  readonly env?: readonly { readonly name: string; readonly value?: string }[]
+}
+
+/** The mark in the database of the scene. */
+interface Mark {
+  readonly instanceUID: string
+  readonly environment: string
+  readonly fingerprint: string
+}
+
+/** How a Job of the image contract ends. */
+interface Ending {
+  readonly exitCode: number
+  readonly outcome: string
+  readonly message?: string
+  readonly [field: string]: unknown
+}
+
 const podType = { apiVersion: 'v1', kind: 'Pod' }
-const behaviours: readonly Behaviour[] = ['badmigration', 'slowmigration', 'crash', 'unready', 'unpullable']
+const behaviours: readonly Behaviour[] = [
+  'badmigration',
+  'slowmigration',
+  'crash',
+  'unready',
+  'unpullable',
+  'badpages',
+  'locked',
+  'drifted',
+  'toonew',
+  'leap',
+  'expand',
+  'contract',
+]
+
+/** How migrations end that do not succeed (image contract). */
+const failures: Partial<Readonly<Record<Behaviour, Ending>>> = {
+  badmigration: { exitCode: 1, outcome: 'Failed', message: 'no such table: pads' },
+  locked: { exitCode: 3, outcome: 'Locked', message: 'another command holds the lock' },
+  drifted: { exitCode: 4, outcome: 'Drifted', message: 'migration 2 was applied with another hash' },
+  toonew: { exitCode: 5, outcome: 'ContractedPast', message: 'the schema serves code from level 9 on' },
+  leap: { exitCode: 1, outcome: 'ContractFirst', message: 'take in release 2 first' },
+}
 
 /** Repository of every image in these tests. */
 export const repository = 'registry.example/notejam'
@@ -36,10 +94,17 @@ export class FakeKubelet {
   readonly #namespace: string
   readonly #tags = new Map<string, string>()
   readonly #stop = new AbortController()
+  #appPods = 0
   /** Lets `slowmigration` images end. */
   slowMigrationsEnd = false
   /** Tags of the images that were run, newest last: what migrated, what served. */
   readonly ran: string[] = []
+  /** Ids for which the database was emptied, and how many pods of the app were there then. */
+  readonly wipes: { readonly id: string; readonly appPods: number }[] = []
+  /** The mark in the database; a test may put somebody else's there. */
+  mark: Mark | undefined
+  /** Lets wipes run until it is set. */
+  wipesEnd = true
 
   constructor(api: ApiClient, namespace: string) {
     this.#api = api
@@ -65,6 +130,7 @@ export class FakeKubelet {
     while (!signal.aborted) {
       try {
         const pods = await this.#api.list<Pod>(podType, this.#namespace)
+        this.#appPods = pods.filter(({ metadata }) => metadata.labels?.['app.kubernetes.io/component'] === 'app').length
         await Promise.all(pods.map((pod) => this.#sync(pod)))
       } catch {
         // The API server may be away, or the pod gone meanwhile: the next look sees what is there.
@@ -81,7 +147,7 @@ export class FakeKubelet {
       ? (this.#tags.get(image.slice(image.indexOf('@') + 1)) ?? 'unknown')
       : image.slice(image.lastIndexOf(':') + 1)
     const behaviour = behaviours.find((word) => tag.includes(word)) ?? 'good'
-    const status = container.name === 'migrate' ? this.#migration(pod, tag, behaviour) : serving(pod, behaviour)
+    const status = container.name === 'app' ? serving(pod, behaviour) : this.#job(pod, container, tag, behaviour)
     if (status === undefined) return
     this.ran.push(`${container.name} ${tag}`)
     const base = { name: container.name, image, imageID: `${repository}@${digestOf(tag)}`, ready: false, restartCount: 0, started: true }
@@ -95,14 +161,51 @@ export class FakeKubelet {
     )
   }
 
-  #migration(pod: Pod, tag: string, behaviour: Behaviour): PodStatus | undefined {
+  #job(pod: Pod, container: Container, tag: string, behaviour: Behaviour): PodStatus | undefined {
     const phase = pod.status?.phase
     if (phase === 'Succeeded' || phase === 'Failed') return undefined
     if (behaviour === 'unpullable') return pod.status?.containerStatuses === undefined ? unpullable : undefined
-    if (behaviour === 'slowmigration' && !this.slowMigrationsEnd) return phase === 'Running' ? undefined : running
-    if (behaviour === 'badmigration') return ended(1, { command: 'migrate', outcome: 'Failed', message: 'no such table: pads' })
-    const identity = { instanceUID: 'uid', environment: 'Test', fingerprint: tag }
-    return ended(0, { command: 'migrate', outcome: 'Migrated', schemaVersion: 7, identity })
+    const isHeld =
+      (container.name === 'migrate' && behaviour === 'slowmigration' && !this.slowMigrationsEnd) ||
+      (container.name === 'wipe' && !this.wipesEnd)
+    if (isHeld) return phase === 'Running' ? undefined : running
+    const { exitCode, ...report } = this.#end(container, tag, behaviour)
+    return ended(exitCode, { command: container.name, ...report })
+  }
+
+  /** Plays the command: what it does to the database of the scene, and what it says at its end. */
+  #end({ name, args = [], env = [] }: Container, tag: string, behaviour: Behaviour): Ending {
+    const variable = (wanted: string) => env.find((entry) => entry.name === wanted)?.value ?? ''
+    switch (name) {
+      case 'inspect': {
+        const database = this.mark === undefined ? 'empty' : 'ours'
+        return { exitCode: 0, outcome: 'Ok', database, pending: behaviour === 'expand' ? ['2:expand'] : [], identity: this.mark }
+      }
+      case 'wipe':
+        if (this.mark?.fingerprint !== args[args.indexOf('--fingerprint') + 1]) return { exitCode: 6, outcome: 'FenceRefused' }
+        this.wipes.push({ id: args[args.indexOf('--wipe-id') + 1]?.split('/')[1] ?? '', appPods: this.#appPods })
+        return { exitCode: 0, outcome: 'Wiped' }
+      case 'migrate': {
+        const failure = failures[behaviour]
+        if (failure !== undefined) return failure
+        this.mark ??= {
+          instanceUID: variable('NOTEJAM_INSTANCE_UID'),
+          environment: variable('NOTEJAM_ENVIRONMENT'),
+          fingerprint: tag,
+        }
+        const pendingContract = behaviour === 'contract' ? 1 : 0
+        return { exitCode: 0, outcome: 'Migrated', schemaVersion: 7, pendingContract, identity: this.mark }
+      }
+      case 'contract':
+        return { exitCode: 0, outcome: 'Migrated', schemaVersion: 8, pendingContract: 0 }
+      case 'smoke':
+      case 'verify':
+        return behaviour === 'badpages'
+          ? { exitCode: 10, outcome: 'SmokeFailed', message: 'list with the pad: 500' }
+          : { exitCode: 0, outcome: 'Passed' }
+      default:
+        return { exitCode: 0, outcome: 'Ok' }
+    }
   }
 }
 
@@ -131,9 +234,7 @@ function serving(pod: Pod, behaviour: Behaviour): PodStatus | undefined {
       return (known?.restartCount ?? 0) >= 3 ? undefined : crashed((known?.restartCount ?? 0) + 1)
     case 'unready':
       return known === undefined ? { ...running, conditions: readiness('False') } : undefined
-    case 'good':
-    case 'badmigration':
-    case 'slowmigration':
+    default:
       return known?.ready === true
         ? undefined
         : { ...running, conditions: readiness('True'), containerStatus: { ...running.containerStatus, ready: true } }
