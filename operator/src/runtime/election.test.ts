@@ -216,6 +216,27 @@ describe('giving the lease away', () => {
   })
 })
 
+it('counts as alive while its loop goes round, in front and behind, and not when a look at the lease never ends', async () => {
+  const lease = new MemoryLease()
+  const a = candidate(lease, 'a')
+  const b = candidate(lease, 'b')
+  const clock = new VirtualClock()
+  const forever = () => new Promise<never>(() => {})
+  const stuck = new LeaderElector({
+    lock: { name: 'ns/lease', get: forever, create: forever, update: forever },
+    identity: 'c',
+    clock,
+    random: () => 0,
+  })
+  void stuck.acquire(never)
+  await pass(60, a, b)
+  await clock.advance(29_000)
+  const before = stuck.alive
+  await clock.advance(2000)
+
+  expect([a.elector.alive, b.elector.alive, before, stuck.alive]).toEqual([true, true, true, false])
+})
+
 it('never has two holders, whatever is cut, frozen, thawed or lost on the way', async () => {
   const fault = fc.record({
     who: fc.nat(2),
