@@ -32,20 +32,16 @@ const atOnce = 2
  */
 export function createPasswords(cost: PasswordCost = standardCost): Passwords {
   const gate = createGate(atOnce)
-  const hash = async (password: string): Promise<string> => {
-    const salt = randomBytes(saltBytes)
-    const tag = await gate(async () => derive(password, salt, cost, tagBytes))
-    return `$argon2id$v=19$m=${cost.memoryKiB},t=${cost.passes},p=${cost.parallelism}$${unpadded(salt)}$${unpadded(tag)}`
-  }
-  let nobody: Promise<string> | undefined
+  /** What stands in for the hash of an account that does not exist: no password is known to give it, and none is asked whether it does. */
+  const nobody: Parsed = { cost, salt: randomBytes(saltBytes), tag: randomBytes(tagBytes) }
   return {
-    hash,
+    async hash(password) {
+      const salt = randomBytes(saltBytes)
+      const tag = await gate(async () => derive(password, salt, cost, tagBytes))
+      return `$argon2id$v=19$m=${cost.memoryKiB},t=${cost.passes},p=${cost.parallelism}$${unpadded(salt)}$${unpadded(tag)}`
+    },
     async verify(password, phc) {
-      if (phc === undefined) {
-        nobody ??= hash(randomBytes(16).toString('hex'))
-        await nobody
-      }
-      const parsed = parsePhc(phc ?? (await nobody) ?? '')
+      const parsed = phc === undefined ? nobody : parsePhc(phc)
       if (parsed === undefined) return false
       const tag = await gate(async () => derive(password, parsed.salt, parsed.cost, parsed.tag.length))
       return timingSafeEqual(tag, parsed.tag) && phc !== undefined

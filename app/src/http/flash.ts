@@ -20,13 +20,11 @@ export const flashTexts = {
   'account-deleted': 'Your account and everything in it is deleted',
   'token-created': 'Token is successfully created',
   'token-revoked': 'Token is successfully revoked',
-  'please-sign-in': 'Please sign in',
 } as const
 
 /** One of {@link flashTexts}. */
 export type FlashName = keyof typeof flashTexts
 
-const errors: ReadonlySet<string> = new Set<FlashName>(['please-sign-in'])
 const deletionId = /^[0-9a-zA-Z-]{1,64}$/
 
 /** Leaves a message for the next page. With the id of a deletion it offers to take that back. */
@@ -42,7 +40,6 @@ export function takeFlash(cookies: Cookies, request: IncomingMessage, response: 
   const [name = '', deletion] = value.split('.', 2)
   if (!Object.hasOwn(flashTexts, name)) return undefined
   const text = flashTexts[name as FlashName]
-  const kind = errors.has(name) ? 'error' : 'success'
-  if (deletion === undefined || !deletionId.test(deletion)) return { kind, text }
-  return { kind, text, undo: `/deletions/${deletion}/undo/` }
+  if (deletion === undefined || !deletionId.test(deletion)) return { kind: 'success', text }
+  return { kind: 'success', text, undo: `/deletions/${deletion}/undo/` }
 }

@@ -442,6 +442,37 @@ describe('lists', () => {
     }
   })
 
+  test('no page needs more queries for more data', async () => {
+    const pathsOf = async (pads: number, notes: number): Promise<readonly [Browser, readonly string[]]> => {
+      const someone = await app.member()
+      for (let n = 0; n < pads; n += 1) await someone.createPad(`Pad ${n}`)
+      const pad = await someone.createPad('Last')
+      for (let n = 0; n < notes; n += 1) await someone.createNote(`Note ${n}`, 'x', pad)
+      const note = await someone.createNote('Last note', 'x', pad)
+      for (let n = 0; n <= pads; n += 1) await someone.post(`/notes/${await someone.createNote('Gone', 'x')}/delete/`)
+      const ofNote = ['', 'edit/', 'delete/'].map((rest) => `/notes/${note}/${rest}`)
+      const ofPad = ['', '?order=name', 'edit/', 'delete/'].map((rest) => `/pads/${pad}/${rest}`)
+      return [
+        someone,
+        ['/', '/?order=-name', '/notes/create/', '/search/?q=last', '/search/?q=st', '/deletions/', '/settings/', ...ofNote, ...ofPad],
+      ]
+    }
+    const count = async ([someone, paths]: readonly [Browser, readonly string[]]): Promise<readonly number[]> => {
+      const counts: number[] = []
+      for (const path of paths) {
+        const before = app.queryCount()
+        expect([path, (await someone.get(path)).status]).toEqual([path, 200])
+        counts.push(app.queryCount() - before)
+      }
+      return counts
+    }
+
+    const few = await count(await pathsOf(0, 0))
+
+    expect(await count(await pathsOf(8, 30))).toEqual(few)
+    expect(Math.max(...few)).toBeLessThanOrEqual(5)
+  })
+
   test('when something was edited is said in words', async () => {
     await using other = await startApp()
     const someone = await other.member()
