@@ -48,6 +48,12 @@ export class TokenBucket {
     this.#at = clock.monotonic()
   }
 
+  /** Whether it is as a new one would be. */
+  get full(): boolean {
+    this.#refill()
+    return this.#tokens >= this.#options.burst
+  }
+
   /** Takes a token, on credit if there is none, and says in how many milliseconds it may be used. */
   reserve(): number {
     this.#refill()

@@ -114,6 +114,21 @@ describe('budget', () => {
   })
 })
 
+it('forgets an object when its budgets are full again, and not before', async () => {
+  const { clock, recorder, written } = build()
+  for (let index = 0; index < 100; index++) recorder.event(object(`gone-${index}`), event('no'))
+  for (let index = 0; index < 40; index++) recorder.event(object('loud'), event(`note ${index}`, `R${index}`))
+  // One token of 25 comes back in five minutes, one of four in ten.
+  await clock.advance(11 * 60_000)
+
+  recorder.event(object('loud'), event('again', 'Other'))
+  await clock.advance(0)
+
+  expect(recorder.size).toBe(1)
+  expect(written.filter(({ body }) => body.reason?.startsWith('R') === true)).toHaveLength(25)
+  expect(written.at(-1)?.body.reason).toBe('Other')
+})
+
 it('cuts a long note at 1,024 bytes, not within a character', async () => {
   const { clock, recorder, written } = build()
 

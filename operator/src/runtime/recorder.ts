@@ -52,6 +52,7 @@ interface Series {
 
 /** What is kept of one object. */
 interface Subject {
+  usedAt: number
   readonly budget: TokenBucket
   readonly reasons: Map<string, TokenBucket>
   readonly series: Map<string, Series>
@@ -70,6 +71,8 @@ const reasonBudget = { ratePerSecond: 1 / 600, burst: 4 }
 /** Objects remembered, the least recently used forgotten (client-go's LRU), and writes that may wait. */
 const subjectsKept = 4096
 const pendingLimit = 1000
+/** How often what has become worthless is looked for: series that ended, and objects whose budgets are full again. */
+const sweepMs = 60_000
 /** Kinds of event of one object that are told apart. */
 const seriesKept = 64
 
@@ -82,19 +85,25 @@ export class EventRecorder implements Recorder {
   readonly #subjects = new Map<string, Subject>()
   #pending = 0
   #sequence = 0
+  #sweptAt = 0
 
   constructor(options: RecorderOptions) {
     this.#options = options
   }
 
+  /** Objects that are remembered. */
+  get size(): number {
+    return this.#subjects.size
+  }
+
   event(regarding: KubeObject, event: EventOptions): void {
     const { clock, fence, metrics } = this.#options
     if (!fence.held) return
-    const subject = this.#subject(
-      regarding.metadata.uid ?? `${regarding.kind}/${regarding.metadata.namespace ?? ''}/${regarding.metadata.name}`,
-    )
-    const key = hashJson([event.type, event.reason, event.action, event.note, event.related?.metadata.uid])
     const now = clock.monotonic()
+    this.#sweep(now)
+    const id = regarding.metadata.uid ?? `${regarding.kind}/${regarding.metadata.namespace ?? ''}/${regarding.metadata.name}`
+    const subject = this.#subject(id, now)
+    const key = hashJson([event.type, event.reason, event.action, event.note, event.related?.metadata.uid])
     const series = subject.series.get(key)
     if (series !== undefined && now - series.lastAt < seriesEndsMs) {
       this.#repeat(regarding, series, now)
@@ -195,9 +204,26 @@ export class EventRecorder implements Recorder {
     return bucket.tryTake() && subject.budget.tryTake()
   }
 
-  #subject(id: string): Subject {
+  /** Forgets what makes no difference any more: names of objects come and go, and each leaves something. */
+  #sweep(now: number): void {
+    if (now - this.#sweptAt < sweepMs) return
+    this.#sweptAt = now
+    for (const [id, { usedAt, budget, reasons, series }] of this.#subjects) {
+      for (const [key, { lastAt }] of series) if (now - lastAt >= seriesEndsMs) series.delete(key)
+      const isSpent = now - usedAt < seriesEndsMs || !budget.full || [...reasons.values()].some((bucket) => !bucket.full)
+      if (!isSpent) this.#subjects.delete(id)
+    }
+  }
+
+  #subject(id: string, now: number): Subject {
     const known = this.#subjects.get(id)
-    const subject = known ?? { budget: new TokenBucket(objectBudget, this.#options.clock), reasons: new Map(), series: new Map() }
+    const subject = known ?? {
+      usedAt: now,
+      budget: new TokenBucket(objectBudget, this.#options.clock),
+      reasons: new Map(),
+      series: new Map(),
+    }
+    subject.usedAt = now
     // A Map keeps the order of insertion: taken out and put in again, the first is the least recently used.
     this.#subjects.delete(id)
     this.#subjects.set(id, subject)
