@@ -28,7 +28,7 @@ describe('the environment', () => {
       logLevel: 'info',
       trustedProxies: [],
       smtpUrl: undefined,
-      otelEndpoint: undefined,
+      tracing: false,
     })
     expect(problemsOf({}).map((line) => line.split(':')[0])).toEqual(['DATABASE_URL', 'SECRET_KEY (or SECRET_KEY_FILE)'])
   })

@@ -30,8 +30,8 @@ export interface Config {
   readonly drainMs: number
   /** Milliseconds after which requests still running are cut, counted from the end of the drain. */
   readonly stopTimeoutMs: number
-  /** OpenTelemetry's collector; undefined: no tracing, and nothing of it is loaded. */
-  readonly otelEndpoint: string | undefined
+  /** Whether OpenTelemetry has somewhere to send traces to; if not, nothing of it is loaded. */
+  readonly tracing: boolean
   /** Where job commands leave their one line of JSON. */
   readonly terminationLog: string
 }
@@ -139,8 +139,17 @@ const schema = z.object({
   DRAIN_SECONDS: integer(0, 600, 5),
   STOP_TIMEOUT_SECONDS: integer(1, 3600, 25),
   OTEL_EXPORTER_OTLP_ENDPOINT: url(['http:', 'https:'], 'http://collector.example.org:4318'),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: url(['http:', 'https:'], 'http://collector.example.org:4318/v1/traces'),
+  OTEL_TRACES_EXPORTER: text,
+  OTEL_SDK_DISABLED: flag,
   TERMINATION_LOG: text,
 })
+
+/** By the names and meanings of OpenTelemetry's specification. */
+function wantsTraces(values: z.output<typeof schema>): boolean {
+  const endpoint = values.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? values.OTEL_EXPORTER_OTLP_ENDPOINT
+  return endpoint !== undefined && !values.OTEL_SDK_DISABLED && values.OTEL_TRACES_EXPORTER !== 'none'
+}
 
 /** The value of `NAME`, or the content of the file that `NAME_FILE` names, as a mounted Secret brings it. */
 export function valueOrFile(environment: Environment, name: string, problems: string[]): string | undefined {
@@ -204,7 +213,7 @@ export function loadConfig(environment: Environment, needs: ConfigNeeds = { data
     throttlePerAccount: values.THROTTLE_PER_ACCOUNT,
     drainMs: values.DRAIN_SECONDS * 1000,
     stopTimeoutMs: values.STOP_TIMEOUT_SECONDS * 1000,
-    otelEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,
+    tracing: wantsTraces(values),
     terminationLog: values.TERMINATION_LOG ?? '/dev/termination-log',
   }
 }

@@ -1,6 +1,7 @@
 import type { Express } from 'express'
 import { withAccessLog } from '../../app/src/http/access-log.ts'
 import { createApp } from '../../app/src/http/app.ts'
+import { exchangeClasses } from '../../app/src/http/exchange-classes.ts'
 import { createHttpServer, listen } from '../../app/src/http/server.ts'
 import { createOutbox } from '../../app/src/mail/database-outbox.ts'
 import { Browser } from '../../app/src/testing/browser.ts'
@@ -47,7 +48,8 @@ export async function createWorld(): Promise<FuzzWorld> {
   const { context } = started
   const mail = createOutbox({ ...context, smtpUrl: undefined, from: 'Notejam <n@example.org>' })
   const app = createApp({ ...context, mail }, { passwordCost: cheapCost, resetFloorMs: 0, apiRequestsPerMinute: 0 })
-  const server = createHttpServer(withAccessLog(app, { log: context.log, metrics: context.metrics, isDraining: () => false }))
+  const logged = withAccessLog(app, { log: context.log, metrics: context.metrics, isDraining: () => false })
+  const server = createHttpServer(logged, exchangeClasses(app))
   const port = await listen(server, 0)
   const people = new People(started, `http://127.0.0.1:${port}`)
   const victim = await people.create('victim@example.org', passwords.victim, victimMark)

@@ -32,12 +32,14 @@ export async function serveCommand(): Promise<void> {
   const owned = createLogger({ level: config.logLevel, fileDescriptor: 1 })
   const { log } = owned
   surviveRejections(owned)
-  const stopTracing = config.otelEndpoint === undefined ? undefined : await startTracing(log)
+  const { engine } = config.database
+  const tracing = config.tracing ? await startTracing({ log, engine, version, environment: process.env }) : undefined
   const metrics = createMetrics({ version, runtime: true })
   const database = await openDatabase(config.database, {
     onIdleError: (error) => {
       log.warn({ error }, 'a database connection failed while it was idle')
     },
+    ...(tracing === undefined ? {} : { onQuery: (query) => tracing.query(query) }),
   })
   const mail = createOutbox({ db: database.db, clock: systemClock, log, metrics, smtpUrl: config.smtpUrl, from: config.mailFrom })
   const context: AppContext = { db: database.db, engine: database.engine, config, clock: systemClock, log, metrics, mail }
@@ -54,7 +56,8 @@ export async function serveCommand(): Promise<void> {
     purgeDeletions: () => services.deletions.purge(),
   })
   const app = createApp(context, { services })
-  const server = createHttpServer(withAccessLog(app, { log, metrics, isDraining: () => stopping.isDraining() }), exchangeClasses(app))
+  const handler = withAccessLog(app, { log, metrics, isDraining: () => stopping.isDraining() })
+  const server = createHttpServer(tracing?.wrap(handler) ?? handler, exchangeClasses(app))
   const stopping = createGracefulStop({ server, log, drainMs: config.drainMs, timeoutMs: config.stopTimeoutMs })
   const readiness = watchReadiness({ config, database, metrics, log, isDraining: stopping.isDraining })
   const onScrape = scraper(database, metrics)
@@ -71,7 +74,7 @@ export async function serveCommand(): Promise<void> {
   await stopping.stop()
   await Promise.all([mail.stop(), housekeeping.stop()])
   await database.close()
-  await stopTracing?.()
+  await tracing?.stop()
   ops.close()
   ops.closeAllConnections()
   owned.flush()

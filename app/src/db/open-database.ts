@@ -1,4 +1,4 @@
-import { Kysely } from 'kysely'
+import { Kysely, type LogEvent } from 'kysely'
 import type { DatabaseConfig } from './database-config.ts'
 import type { Engine } from './engine.ts'
 import { serveLimits, type PoolLimits, type PoolState } from './pool-limits.ts'
@@ -22,6 +22,8 @@ export interface OpenOptions {
   readonly limits?: PoolLimits
   /** Told when a connection fails while nobody uses it. */
   readonly onIdleError?: (error: Error) => void
+  /** Told of each statement when it has ended; its values are not. */
+  readonly onQuery?: (query: { readonly sql: string; readonly durationMs: number; readonly failed: boolean }) => void
 }
 
 /**
@@ -30,9 +32,12 @@ export interface OpenOptions {
  * The driver of a server engine is loaded only when it is needed: each costs a tenth of a second at the start.
  */
 export async function openDatabase(config: DatabaseConfig, options: OpenOptions = {}): Promise<OpenDatabase> {
-  const { applicationName = 'notejam', limits = serveLimits, onIdleError = () => undefined } = options
+  const { applicationName = 'notejam', limits = serveLimits, onIdleError = () => undefined, onQuery } = options
   const opened = (dialect: ConstructorParameters<typeof Kysely>[0]['dialect'], poolState: () => PoolState | undefined): OpenDatabase => {
-    const db = new Kysely<Database>({ dialect })
+    const log = ({ level, query, queryDurationMillis }: LogEvent): void => {
+      onQuery?.({ sql: query.sql, durationMs: queryDurationMillis, failed: level === 'error' })
+    }
+    const db = new Kysely<Database>({ dialect, ...(onQuery === undefined ? {} : { log }) })
     return { engine: config.engine, db, poolState, close: () => db.destroy() }
   }
   switch (config.engine) {

@@ -1,23 +1,16 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { RequestListener } from 'node:http'
 import { symbols, type DestinationStream, type Logger } from 'pino'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { isoTime } from '../views/time.ts'
+import { methodOf, pathOf, routeOf } from './request-facts.ts'
 import { requestId } from './request-id.ts'
 
 /** Labels of routes that are kept apart; what comes after is one, so that nothing that a stranger sends can grow the metrics. */
 const maxRoutes = 100
-/** A part of a path as long as this may be a token (a reset link), so it is not logged. */
-const secretLength = 20
-const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
-/** What Express hangs on a request and its response. */
-interface Routed {
-  readonly route?: { readonly path?: unknown }
-  readonly baseUrl?: unknown
+/** What Express hangs on a request. */
+interface Addressed {
   readonly ip?: unknown
-}
-interface Located {
-  readonly locals?: { readonly route?: unknown }
 }
 
 /** Options of {@link withAccessLog}. */
@@ -56,7 +49,7 @@ export function withAccessLog(handler: RequestListener, { log, metrics, isDraini
     response.once('close', () => {
       const seconds = (performance.now() - started) / 1000
       const route = label(routeOf(request, response))
-      const method = methods.has(request.method ?? '') ? (request.method ?? '') : 'other'
+      const method = methodOf(request)
       const status = response.writableFinished ? response.statusCode : 499
       metrics.requestsInFlight.dec()
       metrics.requests.inc({ route, method, status })
@@ -65,7 +58,7 @@ export function withAccessLog(handler: RequestListener, { log, metrics, isDraini
     })
     handler(request, response)
     // Express knows the address by now; at the end the socket may be gone, and asking then would end the process.
-    const { ip } = request as Routed
+    const { ip } = request as Addressed
     if (typeof ip === 'string') address = ip
   }
 }
@@ -95,25 +88,4 @@ function lineWriter(log: Logger): ((line: AccessLine) => void) | undefined {
       `{"level":"info","time":"${time}","requestId":"${id}","method":"${method}",${where},"status":${status},"durationMs":${durationMs}${from},"message":"request"}\n`,
     )
   }
-}
-
-function routeOf(request: IncomingMessage, response: ServerResponse): string {
-  const named = (response as Located).locals?.route
-  if (typeof named === 'string') {
-    return named
-  }
-  const { route, baseUrl } = request as Routed
-  return typeof route?.path === 'string' ? `${typeof baseUrl === 'string' ? baseUrl : ''}${route.path}` : 'unmatched'
-}
-
-/** The path without its query (searches are private) and without parts that may be tokens. */
-function pathOf({ url = '' }: IncomingMessage): string {
-  const end = url.indexOf('?')
-  const path = (end === -1 ? url : url.slice(0, end)).slice(0, 200)
-  return path.length < secretLength
-    ? path
-    : path
-        .split('/')
-        .map((part) => (part.length < secretLength ? part : '…'))
-        .join('/')
 }

@@ -1,32 +1,36 @@
+import type { RequestListener } from 'node:http'
 import type { Logger } from 'pino'
-import { messageOf } from '../errors.ts'
+import type { Engine } from '../db/engine.ts'
 
-/** A package that is not part of the image, named so that no bundler looks for it. */
-const sdk = '@opentelemetry/sdk-node'
-
-/** The part of the SDK that is used. */
-interface Sdk {
-  readonly NodeSDK: new () => { start(): void; shutdown(): Promise<void> }
+/** A statement that ran, without the values that it was given. */
+export interface TracedQuery {
+  readonly sql: string
+  readonly durationMs: number
+  readonly failed: boolean
 }
 
-/**
- * Starts OpenTelemetry, which configures itself by the `OTEL_…` variables. Called only where an endpoint is set; nothing of it is loaded
- * otherwise. An image without the SDK serves without tracing and says so.
- *
- * @returns ends tracing and sends what waits
- */
-export async function startTracing(log: Logger): Promise<() => Promise<void>> {
-  try {
-    const { NodeSDK } = (await import(sdk)) as Sdk
-    const started = new NodeSDK()
-    started.start()
-    log.info('tracing with OpenTelemetry')
-    return () => started.shutdown()
-  } catch (error) {
-    log.warn(
-      { reason: messageOf(error) },
-      'OTEL_EXPORTER_OTLP_ENDPOINT is set, but @opentelemetry/sdk-node is not installed in this image: serving without tracing',
-    )
-    return () => Promise.resolve()
-  }
+/** What `serve` calls when traces are wanted. */
+export interface Tracing {
+  /** A span of each request, which goes on what its `traceparent` header says (W3C Trace Context). */
+  wrap(handler: RequestListener): RequestListener
+  /** A span of a statement, below that of the request that waits for it. */
+  query(query: TracedQuery): void
+  /** Sends what waits; call it before the process ends. */
+  stop(): Promise<void>
+}
+
+/** Options of {@link startTracing}. */
+export interface TracingOptions {
+  readonly log: Logger
+  readonly engine: Engine
+  /** Of the app, as `service.version`. */
+  readonly version: string
+  /** `OTEL_…`; see the reference of the image contract. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+}
+
+/** Starts OpenTelemetry. Nothing of it is loaded before: it is a chunk of its own in the image, and a process without traces never reads it. */
+export async function startTracing(options: TracingOptions): Promise<Tracing> {
+  const { createTracing } = await import('./open-telemetry.ts')
+  return createTracing(options)
 }
