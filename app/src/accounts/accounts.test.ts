@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type StartedApp, startApp } from '../testing/start-app.ts'
 
-// Ids such as SU1 are those of the study of thirteen implementations (docs/explanation: behaviour).
+// SU1 and the like (SI, FP, ST, PD, NT in other tests) number what the suites of earlier Notejam implementations assert: sign-up, sign-in, and so on.
 let app: StartedApp
 const password = 'correct horse'
 

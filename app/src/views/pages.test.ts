@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Browser, type BrowsedPage } from '../testing/browser.ts'
 import { type StartedApp, startApp } from '../testing/start-app.ts'
 
-// What every page shows, by the sections of the study of thirteen implementations.
+// What every page shows and who may see it (docs/reference/pages.md).
 let app: StartedApp
 let user: Browser
 let ids: Readonly<Record<'pad' | 'empty' | 'note' | 'loose' | 'deletion' | 'session' | 'token', string>>
