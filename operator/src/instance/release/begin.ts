@@ -86,13 +86,14 @@ function nextRelease(release: ReleaseStatus, image: string): { readonly counter:
 
 /**
  * Removes what only older code needs, some time after the release was complete: by then nobody goes back. It begins only while all pods run the
- * release, and with updatePolicy InWindow in a window.
+ * release, with updatePolicy InWindow in a window, and where a backup is wanted before a change of the schema, not without one.
  */
 function contractWhenDue(draft: Draft, current: Release): ReleasePlan {
   const { now, policy } = draft
   const plan = keep(draft)
   const isPending = (current.pendingContract ?? 0) > 0 && current.contractFailure === undefined && policy.strategy !== 'Wipe'
-  if (!isPending || draft.paused || draft.blocked || draft.stopped) return plan
+  const lacksBackup = policy.strategy === 'BackupThenMigrate' && policy.missingBackup === 'Refuse' && draft.backup.type === 'Unavailable'
+  if (!isPending || lacksBackup || draft.paused || draft.blocked || draft.stopped) return plan
   const due = Date.parse(current.since ?? metaTime(now)) + policy.contractAfterSeconds * 1000
   if (due > now) return { ...plan, wakeAt: due }
   if (policy.updatePolicy === 'InWindow') {

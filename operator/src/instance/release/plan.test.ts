@@ -480,10 +480,37 @@ describe('BackupThenMigrate', () => {
       'idle, RolloutCrashed',
     ],
     ['rolls out when they do', safe('Smoking', { job: { type: 'Succeeded' } }), 'r2 RollingOut'],
+    [
+      'leaves what older code needs where it is, as long as the image adds nothing',
+      safe('Inspecting', {
+        job: looked('ours', 0),
+        release: { ...served, counter: 2, current: { image: 'notejam:1', pendingContract: 1 }, target: { image: 'notejam:2' } },
+      }),
+      'r2 Migrating',
+    ],
+    [
+      'removes it after the backup, where the image adds something',
+      safe('BackingUp', {
+        backup: { type: 'Succeeded' },
+        release: { ...served, counter: 2, current: { image: 'notejam:1', pendingContract: 1 }, target: { image: 'notejam:2' } },
+      }),
+      'r2 Contracting',
+    ],
   ])('%s', (_title, observation, expected) => {
     const plan = planRelease(observation)
 
     const parts = [plan.operation === undefined ? 'idle' : `${plan.operation.id} ${plan.operation.step}`, plan.stall?.reason]
     expect(parts.filter((part) => part !== undefined).join(', ')).toBe(expected)
+  })
+
+  it('removes nothing later without a backup', () => {
+    const release: ReleaseStatus = { ...served, current: { image: 'notejam:1', pendingContract: 1, since: '2025-01-01T00:00:00Z' } }
+    const rested = { image: 'notejam:1', release, rolloutOf: () => ({ type: 'Complete' }) as const }
+
+    const refused = planRelease(observe({ ...rested, policy: { ...policy, strategy } }))
+    const accepted = planRelease(observe({ ...rested, policy: { ...policy, strategy, missingBackup: 'Accept' } }))
+
+    expect(refused.operation).toBeUndefined()
+    expect(accepted.operation?.step).toBe('Contracting')
   })
 })

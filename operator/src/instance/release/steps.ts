@@ -38,9 +38,10 @@ const isNeeded: Readonly<Record<Step, (draft: Draft, operation: Operation) => bo
     strategyOf(draft, operation) === 'BackupThenMigrate' || (draft.release.counter ?? 0) > 1 || draft.identity !== undefined,
   Stopping: ({ appGone }) => !appGone,
   Wiping: ({ identity }) => identity !== undefined,
-  BackingUp: ({ release }, { inspected }) =>
-    inspected?.database === 'Ours' && ((inspected.pending ?? 0) > 0 || (release.current?.pendingContract ?? 0) > 0),
-  Contracting: ({ release }) => (release.current?.pendingContract ?? 0) > 0,
+  BackingUp: (_draft, operation) => addsSteps(operation),
+  // Where a backup is wanted before the schema is changed, an image that adds nothing leaves all of it as it is.
+  Contracting: (draft, operation) =>
+    (draft.release.current?.pendingContract ?? 0) > 0 && (strategyOf(draft, operation) !== 'BackupThenMigrate' || addsSteps(operation)),
   Migrating: () => true,
   Withdrawing: () => false,
   Seeding: (draft, operation) => draft.policy.seeds && (strategyOf(draft, operation) === 'Wipe' || draft.release.current === undefined),
@@ -48,6 +49,10 @@ const isNeeded: Readonly<Record<Step, (draft: Draft, operation: Operation) => bo
   RollingOut: () => true,
   Verifying: ({ release, wantsPods }) => release.current !== undefined && wantsPods,
   RollingBack: () => false,
+}
+
+function addsSteps({ inspected }: Operation): boolean {
+  return inspected?.database === 'Ours' && (inspected.pending ?? 0) > 0
 }
 
 /** The strategy that an operation began with; an entry of an older journal had none to write. */
