@@ -91,6 +91,11 @@ export class VirtualCollection {
     this.#changed({ version, type: 'DELETED', object: { ...old, metadata: { ...old.metadata, resourceVersion: String(version) } } })
   }
 
+  /** Something changes in another collection: versions are counted over all of them. */
+  changeElsewhere(): void {
+    this.#version += 1
+  }
+
   /** Changes before this moment are answered with 410. */
   compact(): void {
     this.#compacted = this.#version
