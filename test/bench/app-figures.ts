@@ -116,6 +116,7 @@ async function listFigures(engine: BenchEngine, databaseUrl: string, entry: stri
     { what: `${engine}: list p50`, value: list.p50Ms, unit: ' ms' },
     { what: `${engine}: list p99`, value: list.p99Ms, unit: ' ms' },
     { what: `${engine}: list p99 ÷ p50`, value: list.p99ToP50, unit: '', bar: { atMost: 5 } },
+    { what: `${engine}: bare server p99 ÷ p50`, value: list.bareP99ToP50, unit: '' },
     { what: `${engine}: failed requests`, value: list.failures, unit: '', bar: { atMost: 0 } },
   ]
 }

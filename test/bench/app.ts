@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { cpus, totalmem } from 'node:os'
+import { cpus, loadavg, totalmem } from 'node:os'
 import { benchEngines, benchParts, type Figure, holds, measurePart } from './app-figures.ts'
 
 /** `make bench-app`: measures all parts, or those that are named (`node test/bench/app.ts list deep sqlite`), and keeps the figures in docs/bench. */
@@ -21,6 +21,8 @@ interface PartRecord {
   readonly commit: string
   readonly node: string
   readonly machine: string
+  /** Of the system when the part began, one minute; a quiet machine has less than its cores. */
+  readonly loadAverage: number
   readonly figures: readonly (Figure & { readonly holds: boolean })[]
 }
 type Records = Readonly<Record<string, PartRecord>>
@@ -28,9 +30,10 @@ type Records = Readonly<Record<string, PartRecord>>
 const file = 'docs/bench/app.json'
 
 for (const part of named(benchParts)) {
+  const [loadAverage = 0] = loadavg()
   const figures = await measurePart(part, named(benchEngines))
   for (const figure of figures) console.log(lineOf(figure))
-  keep(part, figures)
+  keep(part, figures, loadAverage)
 }
 
 function barOf({ bar }: Figure): string {
@@ -47,7 +50,7 @@ function format(value: number): string {
 }
 
 /** Replaces the figures of a part; what only another engine was measured for stays. */
-function keep(part: string, figures: readonly Figure[]): void {
+function keep(part: string, figures: readonly Figure[], loadAverage: number): void {
   const before = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Records) : {}
   const dirty = execFileSync('git', ['status', '--porcelain', '--', 'app', 'test/bench'], { encoding: 'utf8' }) !== ''
   const commit = execFileSync('git', ['rev-parse', '--short=12', 'HEAD'], { encoding: 'utf8' }).trim()
@@ -56,6 +59,7 @@ function keep(part: string, figures: readonly Figure[]): void {
     commit: dirty ? `${commit} with changes` : commit,
     node: process.version,
     machine: `${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB`,
+    loadAverage: Math.round(loadAverage * 10) / 10,
     figures: figures.map((figure) => ({ ...figure, holds: holds(figure) })),
   }
   const key = named(benchEngines).length === benchEngines.length ? part : `${part} (${named(benchEngines).join(', ')})`
@@ -66,12 +70,12 @@ function keep(part: string, figures: readonly Figure[]): void {
 }
 
 function tableOf(records: Records): string {
-  const sections = Object.entries(records).map(([part, { date, commit, node, machine, figures }]) => {
+  const sections = Object.entries(records).map(([part, { date, commit, node, machine, loadAverage, figures }]) => {
     const rows = figures.map(
       (figure) =>
         `| ${figure.what} | ${format(figure.value)}${figure.unit} | ${barOf(figure)} | ${holds(figure) ? 'holds' : '**missed**'} |`,
     )
-    return `## ${part}\n\n${date.slice(0, 10)}, commit ${commit}, Node ${node}, ${machine}.\n\n| What | Figure | Bar | |\n|---|---|---|---|\n${rows.join('\n')}\n`
+    return `## ${part}\n\n${date.slice(0, 10)}, commit ${commit}, Node ${node}, ${machine}, load average ${loadAverage} at the beginning.\n\n| What | Figure | Bar | |\n|---|---|---|---|\n${rows.join('\n')}\n`
   })
   return `# Speed of the app\n\nWritten by \`make bench-app\` from [app.json](app.json). Client, app and database server share the machine; ratios are of interleaved rounds in one run.\n\n${sections.join('\n')}`
 }

@@ -17,6 +17,8 @@ export interface ListPageResult {
   readonly p99Ms: number
   /** Median over the rounds of p99 ÷ p50. */
   readonly p99ToP50: number
+  /** The same of the bare server: well above 3 the machine has other work, and percentiles say little. */
+  readonly bareP99ToP50: number
   readonly failures: number
   readonly bytes: number
   readonly queries: number
@@ -83,6 +85,7 @@ export async function measureListPage(options: ListPageOptions): Promise<ListPag
     p50Ms: median(rounds.map(([mine]) => mine.p50Ms)),
     p99Ms: median(rounds.map(([mine]) => mine.p99Ms)),
     p99ToP50: median(rounds.map(([mine]) => mine.p99Ms / mine.p50Ms)),
+    bareP99ToP50: median(rounds.map(([, other]) => other.p99Ms / other.p50Ms)),
     failures: rounds.reduce((sum, [mine, other]) => sum + mine.failures + other.failures, 0),
     bytes,
     queries: queries.length,
