@@ -59,12 +59,13 @@ export function describeConnection({ database }: InstanceSpec, entries: Readonly
 }
 
 /**
- * Names the database by a hash of its host, port and name, without user and password: these may be rotated. A file is always the one on the volume.
+ * Names the database by a hash of its host, port and name, without user and password: these may be rotated. Undefined for SQLite, whose file
+ * is named by the instance's volume.
  *
  * @param entries - what the database Secret holds; not looked at for SQLite
  */
-export function databaseAddress({ database }: InstanceSpec, entries: ReadonlyMap<string, Buffer>): string {
-  if (database.external === undefined) return 'file'
+export function databaseAddress({ database }: InstanceSpec, entries: ReadonlyMap<string, Buffer>): string | undefined {
+  if (database.external === undefined) return undefined
   const url = entries.get('url')?.toString()
   const parts = url === undefined ? ['host', 'port', 'database'].map((part) => entries.get(part)?.toString() ?? '') : partsOfUrl(url)
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16)

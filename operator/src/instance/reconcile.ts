@@ -105,7 +105,8 @@ function decide(observation: Observation): ReleasePlan {
     operation: status?.operation,
     verifiedImages: status?.verifiedImages ?? [],
     identity: status?.databaseIdentity,
-    address: secrets.address,
+    // The file of SQLite is on the instance's own volume, which cannot be changed.
+    address: spec.database.external === undefined ? 'file' : secrets.address,
     job,
     jobUID,
     backup: { type: 'Unavailable' },
