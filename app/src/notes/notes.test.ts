@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { nameKey } from '../db/text-keys.ts'
 import type { Browser } from '../testing/browser.ts'
 import { type StartedApp, startApp } from '../testing/start-app.ts'
 
@@ -380,6 +381,52 @@ describe('lists', () => {
       expect(page.body).toContain(`aria-sort="${sort}"`)
       expect(page.body.match(/aria-sort=/g)).toHaveLength(1)
     }
+  })
+
+  test('names of every script come in one order on every engine: without case and accents, by code point, then by id', async () => {
+    const someone = await app.member()
+    const words = [
+      'Zebra',
+      'zebra',
+      'Ångström',
+      'angstrom',
+      'éa',
+      'Eb',
+      'ß',
+      'ss',
+      '10',
+      '9',
+      '_',
+      '-',
+      '~',
+      'Ж',
+      'ж',
+      'α',
+      'あ',
+      '漢',
+      'ﬁx',
+      'fix',
+      '\uFFFD',
+      '🦄',
+      '𠮷',
+    ]
+    const notes: { readonly id: number; readonly key: readonly number[] }[] = []
+    for (const word of words) {
+      const key = Array.from(nameKey(word), (char) => char.codePointAt(0) ?? 0)
+      notes.push({ id: await someone.createNote(word, 'x'), key })
+    }
+    const before = (a: readonly number[], b: readonly number[]): number => {
+      const at = a.findIndex((code, index) => code !== b[index])
+      return at === -1 ? a.length - b.length : (a[at] ?? 0) - (b[at] ?? -1)
+    }
+    const expected = notes.toSorted((a, b) => before(a.key, b.key) || a.id - b.id).map(({ id }) => id)
+    const listed = async (order: string): Promise<readonly number[]> => {
+      const pages = [await someone.get(`/?order=${order}`), await someone.get(`/?order=${order}&page=2`)]
+      return pages.flatMap(({ body }) => [...body.matchAll(/<tr><td><a href="\/notes\/(\d+)\/"/g)].map(([, id]) => Number(id)))
+    }
+
+    expect(await listed('name')).toEqual(expected)
+    expect(await listed('-name')).toEqual(expected.toReversed())
   })
 
   test('equal names and times are ordered by id, both ways, so pages neither repeat nor lose a note', async () => {
