@@ -130,7 +130,7 @@ function endsEqual(options: Options = {}) {
   })
 }
 
-describe('random faults', () => {
+describe('random faults', { timeout: 60_000 }, () => {
   test('end in a cache that equals the server, without a lost event', async () => {
     await fc.assert(endsEqual(), { numRuns: 400 })
   })

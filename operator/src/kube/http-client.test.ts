@@ -8,6 +8,9 @@ import { silentLogger } from './logger.ts'
 import { resources } from './resource.ts'
 import { Transport } from './transport.ts'
 
+/** A busy machine takes its time. */
+const patient = { timeout: 10_000 }
+
 async function scene(respond: Respond) {
   const server = await LocalServer.start(respond)
   const credentials = { current: () => Promise.resolve({ tls: {}, headers: {} }), invalidate: () => {} }
@@ -310,6 +313,6 @@ describe('a watch', () => {
       break
     }
 
-    await expect.poll(() => server.aborted).toBe(1)
+    await expect.poll(() => server.aborted, patient).toBe(1)
   })
 })

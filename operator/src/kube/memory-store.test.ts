@@ -63,63 +63,67 @@ const arbitraryStep = fc.oneof(
   fc.record({ type: fc.constant('subscribe' as const) }),
 )
 
-test('after any sequence of events and lists it equals a plain map, its indexes agree, and so do those who follow its events', async () => {
-  const wrong: unknown[] = []
-  const logger = { ...silentLogger, error: (fields: object) => void wrong.push(fields) }
+test(
+  'after any sequence of events and lists it equals a plain map, its indexes agree, and so do those who follow its events',
+  { timeout: 30_000 },
+  async () => {
+    const wrong: unknown[] = []
+    const logger = { ...silentLogger, error: (fields: object) => void wrong.push(fields) }
 
-  await fc.assert(
-    fc.asyncProperty(fc.array(arbitraryStep, { maxLength: 30 }), async (steps) => {
-      const store = new MemoryStore<Thing>({ logger, indexes: { colour: ({ colours }) => colours } })
-      const model = new Map<string, Thing>()
-      const followers = [follow(store)]
-      for (const step of steps) {
-        switch (step.type) {
-          case 'put':
-            store.put(step.object)
-            model.set(keyToString(keyOf(step.object)), step.object)
-            break
-          case 'remove':
-            store.remove(step.object)
-            model.delete(keyToString(keyOf(step.object)))
-            break
-          case 'replace': {
-            await store.replace(step.objects, '7')
-            const before = new Map(model)
-            model.clear()
-            for (const object of step.objects) model.set(keyToString(keyOf(object)), object)
-            // What has the same uid and version is the same: the store may keep the object that it has.
-            for (const [key, object] of model) {
-              const old = before.get(key)
-              const { uid, resourceVersion } = object.metadata
-              if (old !== undefined && old.metadata.uid === uid && old.metadata.resourceVersion === resourceVersion) model.set(key, old)
+    await fc.assert(
+      fc.asyncProperty(fc.array(arbitraryStep, { maxLength: 30 }), async (steps) => {
+        const store = new MemoryStore<Thing>({ logger, indexes: { colour: ({ colours }) => colours } })
+        const model = new Map<string, Thing>()
+        const followers = [follow(store)]
+        for (const step of steps) {
+          switch (step.type) {
+            case 'put':
+              store.put(step.object)
+              model.set(keyToString(keyOf(step.object)), step.object)
+              break
+            case 'remove':
+              store.remove(step.object)
+              model.delete(keyToString(keyOf(step.object)))
+              break
+            case 'replace': {
+              await store.replace(step.objects, '7')
+              const before = new Map(model)
+              model.clear()
+              for (const object of step.objects) model.set(keyToString(keyOf(object)), object)
+              // What has the same uid and version is the same: the store may keep the object that it has.
+              for (const [key, object] of model) {
+                const old = before.get(key)
+                const { uid, resourceVersion } = object.metadata
+                if (old !== undefined && old.metadata.uid === uid && old.metadata.resourceVersion === resourceVersion) model.set(key, old)
+              }
+              break
             }
-            break
+            case 'resync':
+              await store.resync()
+              break
+            case 'subscribe':
+              followers.push(follow(store))
           }
-          case 'resync':
-            await store.resync()
-            break
-          case 'subscribe':
-            followers.push(follow(store))
         }
-      }
 
-      const sorted = (objects: Iterable<Thing>) =>
-        [...objects].toSorted((left, right) => (left.metadata.name < right.metadata.name ? -1 : 1))
-      expect(sorted(store.list())).toEqual(sorted(model.values()))
-      expect(store.size).toBe(model.size)
-      for (const object of model.values()) expect(store.get(keyOf(object))).toBe(object)
-      for (const colour of ['red', 'green', 'blue'])
-        expect(sorted(store.byIndex('colour', colour))).toEqual(sorted(model.values()).filter(({ colours }) => colours.includes(colour)))
-      for (const namespace of ['first', 'second'])
-        expect(sorted(store.byIndex(namespaceIndex, namespace))).toEqual(
-          sorted(model.values()).filter(({ metadata }) => metadata.namespace === namespace),
-        )
-      for (const known of followers) expect(sorted(known.values())).toEqual(sorted(model.values()))
-    }),
-    { numRuns: 500 },
-  )
-  expect(wrong).toEqual([])
-})
+        const sorted = (objects: Iterable<Thing>) =>
+          [...objects].toSorted((left, right) => (left.metadata.name < right.metadata.name ? -1 : 1))
+        expect(sorted(store.list())).toEqual(sorted(model.values()))
+        expect(store.size).toBe(model.size)
+        for (const object of model.values()) expect(store.get(keyOf(object))).toBe(object)
+        for (const colour of ['red', 'green', 'blue'])
+          expect(sorted(store.byIndex('colour', colour))).toEqual(sorted(model.values()).filter(({ colours }) => colours.includes(colour)))
+        for (const namespace of ['first', 'second'])
+          expect(sorted(store.byIndex(namespaceIndex, namespace))).toEqual(
+            sorted(model.values()).filter(({ metadata }) => metadata.namespace === namespace),
+          )
+        for (const known of followers) expect(sorted(known.values())).toEqual(sorted(model.values()))
+      }),
+      { numRuns: 500 },
+    )
+    expect(wrong).toEqual([])
+  },
+)
 
 describe('a new list', () => {
   test('tells what it changed, once the content is the new one', async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { SystemClock } from '../runtime/clock.ts'
 import type { CredentialSource } from './credentials.ts'
 import { ApiError, ConnectionError, DeadlineExceeded, MalformedAnswer, WatchSilent } from './errors.ts'
@@ -13,6 +13,10 @@ interface SceneOptions extends Partial<TransportOptions> {
   readonly credentials?: CredentialSource
   readonly basePath?: string
 }
+
+/** A busy machine takes its time. */
+vi.setConfig({ testTimeout: 20_000 })
+const patient = { timeout: 10_000 }
 
 async function scene(respond: Respond, { credentials = anonymous, basePath = '', ...options }: SceneOptions = {}) {
   const server = await LocalServer.start(respond)
@@ -86,7 +90,7 @@ describe('a request', () => {
       { maxInFlight: 3 },
     )
     const calls = Array.from({ length: 10 }, () => transport.call(get))
-    await expect.poll(() => waiting.length).toBe(3)
+    await expect.poll(() => waiting.length, patient).toBe(3)
 
     await transport.call({ ...get, path: '/lease', channel: 'lease' })
 
@@ -213,7 +217,7 @@ describe('the end of a call', () => {
     early.abort(reason)
     const first = transport.call({ ...get, signal: inSlot.signal })
     const second = transport.call({ ...get, signal: queued.signal })
-    await expect.poll(() => server.requests.length).toBe(1)
+    await expect.poll(() => server.requests.length, patient).toBe(1)
 
     queued.abort(reason)
     await expect(second).rejects.toBe(reason)
@@ -221,14 +225,14 @@ describe('the end of a call', () => {
     inSlot.abort(reason)
     await expect(first).rejects.toBe(reason)
 
-    await expect.poll(() => server.aborted).toBe(1)
+    await expect.poll(() => server.aborted, patient).toBe(1)
     expect(server.requests.length).toBe(1)
   })
 
   test('comes when everything is closed', async () => {
     const { server, transport } = await scene(hang)
     const call = expect(transport.call({ ...post })).rejects.toThrow(ConnectionError)
-    await expect.poll(() => server.requests.length).toBe(1)
+    await expect.poll(() => server.requests.length, patient).toBe(1)
 
     await transport.close()
 
@@ -274,7 +278,7 @@ describe('a stream', () => {
     const { server, transport } = await scene(hang)
 
     await expect(transport.stream({ ...request, headersTimeoutMs: 100 })).rejects.toThrow(DeadlineExceeded)
-    await expect.poll(() => server.aborted).toBe(1)
+    await expect.poll(() => server.aborted, patient).toBe(1)
   })
 
   test('that falls silent is given up, and the next one gets another connection', async () => {
@@ -293,9 +297,9 @@ describe('a stream', () => {
     })
     let text = ''
 
-    for await (const chunk of (await transport.stream({ ...request, silenceMs: 150 })).body) {
+    for await (const chunk of (await transport.stream({ ...request, silenceMs: 400 })).body) {
       text += Buffer.from(chunk).toString()
-      await new Promise((resolve) => setTimeout(resolve, 200))
+      await new Promise((resolve) => setTimeout(resolve, 500))
     }
 
     expect(text).toBe('onetwo')
@@ -307,7 +311,7 @@ describe('a stream', () => {
 
     answer.close()
 
-    await expect.poll(() => server.aborted).toBe(1)
+    await expect.poll(() => server.aborted, patient).toBe(1)
   })
 
   test('whose signal is aborted rejects with its reason', async () => {
