@@ -202,7 +202,9 @@ describe('operations that meet', () => {
     await servesDigest(scene, 'slowmigration-2')
 
     expect(await secretHash(scene)).not.toBe(before)
-    expect(scene.kubelet.ran.filter((entry) => entry === 'migrate slowmigration-2')).toHaveLength(2)
+    expect((await jobNames(scene)).filter((name) => name.startsWith('notes-r2-'))).toEqual(
+      ['expand', 'inspect', 'smoke'].map((phase) => `notes-r2-${phase}`),
+    )
     expect(await results(scene)).toEqual(['r2 Succeeded', 'r1 Succeeded'])
   })
 
