@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
 import type { AppContext } from '../context.ts'
 import { ThrottledError } from '../errors.ts'
+import type { Audit } from './audit.ts'
 
 const windowMs = 60_000
 
@@ -16,8 +17,13 @@ export interface Throttle {
 }
 
 /** Limits come from `THROTTLE_PER_ADDRESS` and `THROTTLE_PER_ACCOUNT`; 0 is off. Neither an address nor an account is stored in clear. */
-export function createThrottle(context: Pick<AppContext, 'db' | 'engine' | 'config' | 'clock'>): Throttle {
-  const { db, engine, config, clock } = context
+export function createThrottle(
+  context: Pick<AppContext, 'db' | 'engine' | 'config' | 'clock'> & {
+    /** Told once for each minute in which a limit was passed: who goes on trying cannot fill the log. */
+    readonly audit: Audit
+  },
+): Throttle {
+  const { db, engine, config, clock, audit } = context
   const count = async (bucket: string, start: number): Promise<number> => {
     const row = { bucket, window_start: start, hits: 1 }
     const more = { hits: sql<number>`throttle_windows.hits + 1` }
@@ -50,7 +56,9 @@ export function createThrottle(context: Pick<AppContext, 'db' | 'engine' | 'conf
       ]
       for (const { limit, bucket } of limits) {
         if (limit === 0) continue
-        if ((await count(hashed(`${what}:${bucket}`), start)) > limit) {
+        const hits = await count(hashed(`${what}:${bucket}`), start)
+        if (hits > limit) {
+          if (hits === limit + 1) audit('throttled', { address: who.address, what, limit: bucket.slice(0, bucket.indexOf(':')) })
           throw new ThrottledError(Math.max(1, Math.ceil((start + windowMs - now) / 1000)))
         }
       }

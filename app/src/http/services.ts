@@ -34,8 +34,8 @@ export interface ServiceOptions {
 /** Builds all services on one context. */
 export function createServices(context: AppContext, options: ServiceOptions = {}): Services {
   const sessions = createSessions(context)
-  const throttle = createThrottle(context)
   const audit = createAudit(context.log)
+  const throttle = createThrottle({ ...context, audit })
   const accounts = createAccounts({
     ...context,
     sessions,
