@@ -35,7 +35,7 @@ export function createApp(context: AppContext, options: CreateAppOptions = {}): 
   const services = options.services ?? createServices(context, options)
   const cookies = createCookies({ secure: https })
   const door = createDoor({ config, audit: services.audit })
-  const pages = createPages({ services, cookies, door })
+  const pages = createPages({ services, cookies, door, readOnly: config.readOnly })
 
   const app = express()
   app.disable('x-powered-by')

@@ -82,8 +82,13 @@ function remember(request: Request & { [memberKey]?: Member }, member: Member): 
 }
 
 /** Builds {@link Pages}. */
-export function createPages(options: { readonly services: Services; readonly cookies: Cookies; readonly door: Door }): Pages {
-  const { services, cookies, door } = options
+export function createPages(options: {
+  readonly services: Services
+  readonly cookies: Cookies
+  readonly door: Door
+  readonly readOnly: boolean
+}): Pages {
+  const { services, cookies, door, readOnly } = options
   const { sessions, pads } = services
 
   const redirect: Pages['redirect'] = ({ response }, to, flash, deletion) => {
@@ -128,7 +133,7 @@ export function createPages(options: { readonly services: Services; readonly coo
       const list = await pads.list(member.userId)
       const content = typeof page === 'function' ? await page(list) : page
       const alert = content.alert ?? takeFlash(cookies, request, response)
-      sendHtml(response, content.status ?? 200, layout({ ...content, email: member.email, pads: list, alert }))
+      sendHtml(response, content.status ?? 200, layout({ ...content, email: member.email, pads: list, alert, readOnly }))
     },
   }
 }

@@ -29,6 +29,8 @@ export interface Page {
   readonly alert?: Alert | undefined
   /** Says so at the beginning of `title`, which is what a screen reader reads first. */
   readonly hasErrors?: boolean | undefined
+  /** Says on every page that nothing can be saved (`READ_ONLY=true`), before somebody types in vain. */
+  readonly readOnly?: boolean | undefined
   readonly content: Html
 }
 
@@ -71,11 +73,17 @@ export function layout(page: Page): string {
       : `<nav class="account" aria-label="Account"><span class="who">${escapeHtml(page.email)}${memberLinks}`
   out += `<h1><a class="logo" href="/"><strong>note</strong>jam:</a> <span>${title}</span></h1>\n</header>\n`
   if (page.pads === undefined) {
-    return `${out}<div><main id="content">\n${renderAlert(page.alert)}${page.content.value}\n</main>${closing}`
+    return `${out}<div><main id="content" tabindex="-1">\n${noticeOf(page)}${renderAlert(page.alert)}${page.content.value}\n</main>${closing}`
   }
   out += `<div class="columns">\n<nav class="pads" aria-labelledby="my-pads"><h2 id="my-pads">My pads</h2><div class="list">`
   out += renderPads(page.pads, page.currentPadId) + newPad
-  return `${out}<main id="content">\n${renderSearch(page.query)}${renderAlert(page.alert)}${page.content.value}\n</main>${closing}`
+  return `${out}<main id="content" tabindex="-1">\n${renderSearch(page.query)}${noticeOf(page)}${renderAlert(page.alert)}${page.content.value}\n</main>${closing}`
+}
+
+const notice = '<p class="notice">Notejam can only be read at the moment: changes cannot be saved.</p>\n'
+
+function noticeOf({ readOnly }: Page): string {
+  return readOnly === true ? notice : ''
 }
 
 function renderPads(pads: readonly SidebarPad[], current: number | undefined): string {
