@@ -5,8 +5,8 @@ const safeties: readonly Safety[] = [
   {
     name: 'a migration Job is named after its release',
     file: 'operator/src/instance/resources/names.ts',
-    from: '`${releaseID}-expand`',
-    to: '`${releaseID}-${String(process.pid)}`',
+    from: '`${releaseID}-${phase}`',
+    to: '`${releaseID}-${phase}${process.pid}`',
     test: 'test/e2e/killed-operator.test.ts',
     title: 'with one migration Job per release',
   },
