@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
@@ -10,34 +9,13 @@ import { waitFor } from '../cluster/wait-for.ts'
 import { NotejamClient } from '../support/notejam-client.ts'
 import { runAppCommand, startApp } from './app-process.ts'
 import { createTestDatabase } from './databases.ts'
+import { notejam, outcomeOf } from './notejam.ts'
 import { createTcpProxy } from './tcp-proxy.ts'
-
-interface Ended {
-  readonly code: number | null
-  readonly signal: NodeJS.Signals | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-/** Runs the app's command line with nothing in its environment but what is given. */
-async function notejam(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
-  const child = spawn(process.execPath, ['app/src/main.ts', ...args], {
-    env: { PATH: process.env['PATH'], ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let [stdout, stderr] = ['', '']
-  child.stdout.on('data', (bytes: Buffer) => (stdout += bytes.toString()))
-  child.stderr.on('data', (bytes: Buffer) => (stderr += bytes.toString()))
-  const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
-  return { code, signal, stdout, stderr }
-}
 
 async function scratch(): Promise<{ readonly path: string } & AsyncDisposable> {
   const path = await mkdtemp(join(tmpdir(), 'notejam-serve-'))
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }
-
-const outcomeOf = ({ stdout }: Ended): unknown => (JSON.parse(stdout) as { outcome: unknown }).outcome
 
 describe('the command line', () => {
   test('names every problem of the environment at once, repeats no secret, and ends with 2', async () => {

@@ -200,6 +200,8 @@ export function createAccounts(options: AccountsOptions): Accounts {
         }
         await transaction.deleteFrom('mail_outbox').where('recipient', '=', member.email).execute()
         await transaction.deleteFrom('users').where('id', '=', member.userId).execute()
+        // Nobody is behind an address below `.invalid` (RFC 2606), so there is nobody to be forgotten again after a restore: `smoke` leaves nothing.
+        if (emailKey(member.email).endsWith('.invalid')) return
         const erased = createHmac('sha256', config.secretKey)
           .update(`erased\0${member.userId}\0${emailKey(member.email)}`)
           .digest('hex')

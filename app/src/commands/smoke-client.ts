@@ -17,25 +17,56 @@ export class SmokeClient {
   readonly #cookies = new Map<string, string>()
   /** What was done, in order. */
   readonly steps: string[] = []
+  readonly #secrets: string[] = []
 
   constructor(base: string) {
     this.#base = base.replace(/\/+$/, '')
+  }
+
+  /** Keeps a password or token out of every message: an app may show what it was sent. */
+  hide(secret: string): void {
+    if (secret !== '') this.#secrets.push(secret)
+  }
+
+  /** Sends a form that is answered with a page. @throws {@link AppError} `SmokeFailed`, exit code 10, unless the answer is 200 */
+  async formPage(step: string, path: string, fields: Readonly<Record<string, string>>): Promise<SmokeAnswer> {
+    const answer = await this.#send(step, 'POST', path, { body: new URLSearchParams(fields) })
+    if (answer.status !== 200) {
+      throw this.#failed(step, `POST ${path}`, answer, '200')
+    }
+    return answer
+  }
+
+  /** Reads JSON with a token. @throws {@link AppError} `SmokeFailed`, exit code 10, unless the answer is 200 and contains `text` */
+  async api(step: string, path: string, token: string, text: string): Promise<void> {
+    const answer = await this.#send(step, 'GET', path, { token })
+    if (answer.status !== 200 || !answer.body.includes(text)) {
+      throw this.#failed(step, `GET ${path}`, answer, `200 with "${text}"`)
+    }
+  }
+
+  /** Sends a form that must be refused. @throws {@link AppError} `SmokeFailed`, exit code 10, unless the answer is `status` */
+  async refused(step: string, path: string, fields: Readonly<Record<string, string>>, status: number): Promise<void> {
+    const answer = await this.#send(step, 'POST', path, { body: new URLSearchParams(fields) })
+    if (answer.status !== status) {
+      throw this.#failed(step, `POST ${path}`, answer, String(status))
+    }
   }
 
   /** Reads a page. @throws {@link AppError} `SmokeFailed`, exit code 10, unless the answer is 200 and contains `text` */
   async page(step: string, path: string, text: string): Promise<SmokeAnswer> {
     const answer = await this.#send(step, 'GET', path)
     if (answer.status !== 200 || !answer.body.includes(text)) {
-      throw failed(step, `GET ${path}`, answer, `200 with "${text}"`)
+      throw this.#failed(step, `GET ${path}`, answer, `200 with "${text}"`)
     }
     return answer
   }
 
   /** Sends a form. @throws {@link AppError} `SmokeFailed`, exit code 10, unless the answer is a redirect */
   async form(step: string, path: string, fields: Readonly<Record<string, string>>): Promise<SmokeAnswer> {
-    const answer = await this.#send(step, 'POST', path, new URLSearchParams(fields))
+    const answer = await this.#send(step, 'POST', path, { body: new URLSearchParams(fields) })
     if (answer.status < 300 || answer.status > 399) {
-      throw failed(step, `POST ${path}`, answer, 'a redirect')
+      throw this.#failed(step, `POST ${path}`, answer, 'a redirect')
     }
     return answer
   }
@@ -44,18 +75,23 @@ export class SmokeClient {
   async status(step: string, path: string, status: number): Promise<void> {
     const answer = await this.#send(step, 'GET', path)
     if (answer.status !== status) {
-      throw failed(step, `GET ${path}`, answer, String(status))
+      throw this.#failed(step, `GET ${path}`, answer, String(status))
     }
   }
 
-  async #send(step: string, method: 'GET' | 'POST', path: string, body?: URLSearchParams): Promise<SmokeAnswer> {
+  async #send(
+    step: string,
+    method: 'GET' | 'POST',
+    path: string,
+    { body, token }: { readonly body?: URLSearchParams; readonly token?: string } = {},
+  ): Promise<SmokeAnswer> {
     this.steps.push(step)
     const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ')
     try {
       const response = await fetch(`${this.#base}${path}`, {
         method,
         redirect: 'manual',
-        headers: cookie === '' ? {} : { cookie },
+        headers: { ...(cookie === '' ? {} : { cookie }), ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
         signal: AbortSignal.timeout(timeoutMs),
         ...(body === undefined ? {} : { body }),
       })
@@ -82,16 +118,17 @@ export class SmokeClient {
       this.#cookies.set(pair.slice(0, at), pair.slice(at + 1))
     }
   }
-}
 
-function failed(step: string, request: string, { status, body }: SmokeAnswer, wanted: string): AppError {
-  const text = body
-    .replaceAll(/<(?:style|script|head)[\s\S]*?<\/(?:style|script|head)>|<[^>]*>/g, ' ')
-    .replaceAll(/\s+/g, ' ')
-    .trim()
-    .slice(0, shownCharacters)
-  return new AppError(`step "${step}": ${request} answered ${status}, wanted was ${wanted}; it said: ${text}`, {
-    code: 'SmokeFailed',
-    exitCode: exitCodes.smokeFailed,
-  })
+  #failed(step: string, request: string, { status, body }: SmokeAnswer, wanted: string): AppError {
+    const said = this.#secrets
+      .reduce((text, secret) => text.replaceAll(secret, '…'), body)
+      .replaceAll(/<(?:style|script|head)[\s\S]*?<\/(?:style|script|head)>|<[^>]*>/g, ' ')
+      .replaceAll(/\s+/g, ' ')
+      .trim()
+      .slice(0, shownCharacters)
+    return new AppError(`step "${step}": ${request} answered ${status}, wanted was ${wanted}; it said: ${said}`, {
+      code: 'SmokeFailed',
+      exitCode: exitCodes.smokeFailed,
+    })
+  }
 }

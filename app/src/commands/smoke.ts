@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { loadConfig } from '../config.ts'
 import { AppError, exitCodes, type ExitCode } from '../errors.ts'
 import { runJob } from './report.ts'
 import { SmokeClient, type SmokeAnswer } from './smoke-client.ts'
@@ -8,7 +9,11 @@ export interface SmokeFlags {
   readonly base: string
 }
 
-/** `smoke`: the story of a synthetic account on a running Notejam. Needs nothing of the environment but `TERMINATION_LOG`. */
+/**
+ * `smoke`: the story of a synthetic account on a running Notejam. Of the environment it needs `TERMINATION_LOG`, and `READ_ONLY` where the app
+ * has it: then nothing can be written, so it reads what everybody may read and sees that a write is refused politely. Without it a Notejam
+ * that refuses writes (its database was demoted) fails.
+ */
 export function smokeCommand({ base }: SmokeFlags): Promise<ExitCode> {
   const url = URL.canParse(base) ? new URL(base) : undefined
   if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
@@ -20,11 +25,18 @@ export function smokeCommand({ base }: SmokeFlags): Promise<ExitCode> {
   const print = (line: string) => {
     process.stdout.write(`${line}\n`)
   }
-  return runJob('smoke', { terminationLog: process.env['TERMINATION_LOG'] ?? '/dev/termination-log', print }, async () => {
+  // Nothing else is read: what only the app has, such as a mounted authority, need not be here.
+  const { READ_ONLY, TERMINATION_LOG } = process.env
+  const { readOnly, terminationLog } = loadConfig({ READ_ONLY, TERMINATION_LOG }, {})
+  return runJob('smoke', { terminationLog, print }, async () => {
     const started = performance.now()
     const client = new SmokeClient(base)
-    await story(client)
-    return { outcome: 'Passed', steps: client.steps.length, durationMs: Math.round(performance.now() - started) }
+    await (readOnly ? readOnlyStory(client) : story(client))
+    return {
+      outcome: readOnly ? 'PassedReadOnly' : 'Passed',
+      steps: client.steps.length,
+      durationMs: Math.round(performance.now() - started),
+    }
   })
 }
 
@@ -38,6 +50,7 @@ async function story(client: SmokeClient): Promise<void> {
   // `.invalid` never is anybody's (RFC 2606).
   const email = `smoke-${mark}@notejam.invalid`
   const password = randomBytes(18).toString('base64url')
+  client.hide(password)
   await client.page('sign-up page', '/signup/', 'confirm_password')
   await client.form('sign up', '/signup/', { email, password, confirm_password: password })
   await client.page('sign-in page', '/signin/', 'password')
@@ -51,6 +64,14 @@ async function story(client: SmokeClient): Promise<void> {
   }
   await client.form('delete the account', '/settings/delete/', { password })
   await client.page('sign-in page again', '/signin/', 'password')
+}
+
+async function readOnlyStory(client: SmokeClient): Promise<void> {
+  await client.page('sign-up page', '/signup/', 'confirm_password')
+  await client.page('sign-in page', '/signin/', 'password')
+  await client.page('description of the API', '/api/v1/openapi.json', '"openapi"')
+  await client.status('a page that is not there', '/smoke/', 404)
+  await client.refused('a refused write', '/signin/', { email: 'smoke@notejam.invalid', password: 'smoke' }, 503)
 }
 
 async function write(client: SmokeClient, mark: string): Promise<void> {
@@ -68,9 +89,20 @@ async function write(client: SmokeClient, mark: string): Promise<void> {
   await client.page('page of the note', `/notes/${note}/`, changed)
   await client.page('search', `/search/?q=${mark}`, `/notes/${note}/`)
   await client.page('settings', '/settings/', 'old_password')
+  await client.page('edit page of the pad', `/pads/${pad}/edit/`, padName)
+  const preview = await client.formPage('preview', '/notes/preview/', { name: noteName, text: `**${mark}**` })
+  if (!preview.body.includes(`<strong>${mark}</strong>`)) {
+    throw new AppError('the preview does not show Markdown', { code: 'SmokeFailed', exitCode: exitCodes.smokeFailed })
+  }
+  await client.page('export', '/settings/export/', 'ZIP')
+  const tokens = await client.formPage('create a token', '/settings/tokens/', { name: mark, scope: 'read', days: '30' })
+  const token = /<code>([^<…]+)<\/code>/.exec(tokens.body)?.[1] ?? ''
+  client.hide(token)
+  await client.api('notes by the API', '/api/v1/notes', token, noteName)
   await client.status('a note that is not there', '/notes/999999999999/', 404)
   await client.form('delete the note', `/notes/${note}/delete/`, {})
   await client.status('the deleted note', `/notes/${note}/`, 404)
+  await client.page('deleted things', '/deletions/', noteName)
   await client.form('delete the pad', `/pads/${pad}/delete/`, {})
 }
 
