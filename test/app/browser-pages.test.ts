@@ -51,7 +51,7 @@ describe.each([
   ['forms', 2],
   ['settings and troubles', 3],
 ] as const)('pages, part %s', (_name, part) => {
-  // Two at a time: a page waits for its browser most of its time.
+  // Several at once: a page waits for its browser most of its time.
   test.concurrent.each(pageCases.filter((_case, index) => index % 4 === part))('$name', async (one) => {
     await using visit = await open(one)
     const { page, complaints, status } = visit
@@ -69,6 +69,8 @@ async function findingsOf(one: PageCase, page: Page): Promise<string[]> {
   const look = async (where: string, ...checks: Parameters<typeof check> extends [Page, ...infer C] ? C : never): Promise<void> => {
     findings.push(...(await check(page, ...checks)).map((finding) => `${where}: ${finding}`))
   }
+  // First, because taking a picture leaves a style of its own behind.
+  await look('as it came', 'inline')
   for (const [size, viewport] of Object.entries({ desktop, phone })) {
     await page.setViewportSize(viewport)
     for (const colorScheme of ['light', 'dark'] as const) {
@@ -91,7 +93,7 @@ async function findingsOf(one: PageCase, page: Page): Promise<string[]> {
   }
   await restyle(page, '')
   await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' })
-  await look('reduced motion', 'motion', 'inline')
+  await look('reduced motion', 'motion')
   return findings
 }
 

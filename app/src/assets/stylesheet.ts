@@ -217,7 +217,7 @@ footer { clear: both; border-top: 1px solid var(--rule); margin-top: 2.5rem; pad
   th, td { padding-left: .3rem; padding-right: .3rem; }
   select { max-width: none; }
   /* A row is two lines: the name, and below it the pad and the time. */
-  .notes, .notes tbody { display: block; }
+  .notes, .notes thead, .notes tbody { display: block; }
   .notes tr { display: grid; grid-template-columns: minmax(0, 1fr) auto; }
   .notes thead th, .notes thead th:first-child, .notes thead th:last-child { padding: .2rem 0; width: auto; }
   .notes thead th:nth-child(2):not(:last-child) { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; }
