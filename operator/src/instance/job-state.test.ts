@@ -49,7 +49,13 @@ describe('readJobState', () => {
       },
     ],
     ['a container that runs', job(), [pod({ state: { running: {} } })], { type: 'Running' }],
-    ['a pod that failed while the Job goes on', job(), [ended(3)], { type: 'Running' }],
+    [
+      'a pod that found the database locked, while the Job goes on',
+      job(),
+      [ended(3, 'held by backup')],
+      { type: 'Running', lock: 'exit code 3: held by backup' },
+    ],
+    ['the next one', job(), [ended(3), pod({ state: { running: {} } })], { type: 'Running' }],
     [
       'success, with what the migration said',
       job(['SuccessCriteriaMet'], ['Complete']),

@@ -12,7 +12,8 @@ import { exitLocked } from './resources/release-job.ts'
 export type JobState =
   | { readonly type: 'Absent' }
   | { readonly type: 'Pending'; readonly problem?: PodProblem }
-  | { readonly type: 'Running' }
+  /** `lock`: what the last pod said that found the database locked; the Job tries again. */
+  | { readonly type: 'Running'; readonly lock?: string }
   | {
       readonly type: 'Succeeded'
       readonly digest?: string
@@ -63,7 +64,10 @@ export function readJobState(job: Job | undefined, pods: readonly Pod[], phase: 
   if (hasCondition(job, 'Complete')) return succeeded(pods)
   const failure = job.status?.conditions?.find((condition) => condition.type === 'Failed' && condition.status === 'True')
   if (failure !== undefined) return failedState(failure, pods, phase)
-  if (pods.some((pod) => hasStarted(pod))) return { type: 'Running' }
+  if (pods.some((pod) => hasStarted(pod))) {
+    const locked = pods.every((pod) => endOf(pod) !== undefined) ? pods.map(endOf).find((end) => end?.exitCode === exitLocked) : undefined
+    return { type: 'Running', ...(locked === undefined ? {} : { lock: describeEnd(locked) }) }
+  }
   const problem = pods.map((pod) => findPodProblem(pod)).find((found) => found !== undefined)
   return { type: 'Pending', ...(problem === undefined ? {} : { problem }) }
 }

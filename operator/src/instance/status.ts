@@ -160,9 +160,11 @@ function stepMessage({ plan, job }: StatusInput, { id, step }: Operation): strin
 
 function migrationMessage({ plan, job }: StatusInput): string {
   const { target } = plan.release
-  const about = `The database is being migrated for ${target?.image ?? 'the image'} (release ${plan.operation?.id ?? ''})`
+  const { id = '', deadlineTime } = plan.operation ?? {}
+  const about = `The database is being migrated for ${target?.image ?? 'the image'} (release ${id})`
   if (job.type === 'Pending' && job.problem !== undefined) return `${about}: ${job.problem.message}`
-  return about
+  if (job.type === 'Running' && job.lock !== undefined) return `${about}: it is locked by another command and tried again (${job.lock})`
+  return deadlineTime === undefined ? about : `${about}; it is stopped if it lasts beyond ${deadlineTime}`
 }
 
 function rolloutMessage(rollout: RolloutState | undefined): string {
