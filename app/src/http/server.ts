@@ -38,7 +38,7 @@ export function createHttpServer(handler: RequestListener, classes?: ExchangeCla
       keepAliveTimeout: keepAliveMs,
       headersTimeout: headersMs,
       requestTimeout: requestMs,
-      connectionsCheckingInterval: 5000,
+      connectionsCheckingInterval: 1000,
       maxHeaderSize: 16_384,
     },
     handler,
