@@ -1,4 +1,4 @@
-import { imageVersion } from '../../api/image.ts'
+import { imageVersion, parseImage } from '../../api/image.ts'
 import type { Operation, Release, ReleaseStatus } from '../../api/notejam.ts'
 import type { StalledReason } from '../../api/reasons.ts'
 import { metaTime } from '../../runtime/conditions.ts'
@@ -12,7 +12,8 @@ export function settleOrBegin(draft: Draft): ReleasePlan {
   const { release, image } = draft
   const plan = keep(draft)
   if (release.current?.image === image) return contractWhenDue(draft, release.current)
-  const rejected = release.rejected?.find((entry) => entry.image === image)
+  const { digest } = parseImage(image)
+  const rejected = release.rejected?.find((entry) => entry.image === image || (digest !== undefined && entry.digest === digest))
   if (rejected !== undefined) return { ...plan, stall: { reason: rejected.reason as StalledReason, message: rejected.message ?? '' } }
   if (draft.paused || draft.blocked || draft.stopped) return plan
   const hold = findHold(draft)

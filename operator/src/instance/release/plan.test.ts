@@ -273,6 +273,14 @@ describe('planRelease', () => {
       `idle, Leave, deploys ${pinned1}, MigrationFailed`,
     ],
     [
+      'knows a bad image by its digest under another name too',
+      {
+        image: `mirror.example/notejam@${digestOf('bad')}`,
+        release: { ...served, counter: 2, rejected: [{ image: 'notejam:2', digest: digestOf('bad'), reason: 'MigrationFailed' }] },
+      },
+      `idle, Leave, deploys ${pinned1}, MigrationFailed`,
+    ],
+    [
       'tries it again as another attempt when the token changes',
       {
         ...second,
