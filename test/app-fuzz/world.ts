@@ -1,4 +1,5 @@
 import type { Express } from 'express'
+import type { AppContext } from '../../app/src/context.ts'
 import { withAccessLog } from '../../app/src/http/access-log.ts'
 import { createApp } from '../../app/src/http/app.ts'
 import { exchangeClasses } from '../../app/src/http/exchange-classes.ts'
@@ -16,6 +17,7 @@ export const victimMark = 'only-the-victim-reads-this'
 
 /** A running app, somebody who attacks it, and somebody whose things must stay as they are. */
 export interface FuzzWorld extends AsyncDisposable {
+  readonly context: AppContext
   readonly port: number
   readonly surface: Surface
   /** The bytes of a planned request, with ids and tokens that exist now. */
@@ -67,6 +69,7 @@ export async function createWorld(): Promise<FuzzWorld> {
     )
   let refreshed = 0
   return {
+    context,
     port,
     surface,
     lines: started.lines,
