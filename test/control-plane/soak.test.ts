@@ -46,7 +46,7 @@ it('the auditor notices what an operator that is frozen does not do', async () =
     operationsPerSecond: 10,
     seconds: 2,
     random: seededRandom(4),
-    missedAfterSeconds: 3,
+    missedAfterSeconds: 10,
   })
   try {
     await churn.prepare()

@@ -112,20 +112,27 @@ export class Churn {
     const { operationsPerSecond, seconds } = this.#options
     const started = performance.now()
     const running = new Set<Promise<void>>()
-    let total = 0
+    let begun = 0
     while (performance.now() - started < seconds * 1000) {
       const due = Math.floor(((performance.now() - started) / 1000) * operationsPerSecond) + 1
-      for (; total < due; total++) {
+      for (; begun < due; begun++) {
         const work = this.#operate().finally(() => running.delete(work))
         running.add(work)
       }
       this.#look()
       await sleep(lookMs)
     }
-    const perSecond = total / ((performance.now() - started) / 1000)
+    const elapsedSeconds = (performance.now() - started) / 1000
     await Promise.all(running)
     await this.#settle()
-    return { operations: this.#counts, total, perSecond, missed: this.#missed, slowestSeconds: this.#slowest / 1000 }
+    const total = Object.values(this.#counts).reduce((sum, count) => sum + count, 0)
+    return {
+      operations: this.#counts,
+      total,
+      perSecond: total / elapsedSeconds,
+      missed: this.#missed,
+      slowestSeconds: this.#slowest / 1000,
+    }
   }
 
   async #settle(): Promise<void> {

@@ -2,6 +2,9 @@ import type { ApiClient, KubeObject } from '../../cluster/api-client.ts'
 import { childCollections, collections, type Collection } from './collections.ts'
 import type { Observer } from './observer.ts'
 
+/** Milliseconds between two looks at everything. */
+const lookMs = 1000
+
 interface PodTemplate {
   readonly metadata?: { readonly labels?: object; readonly annotations?: object }
   readonly spec: { readonly containers: readonly { readonly name: string; readonly image: string }[] }
@@ -28,7 +31,8 @@ export interface StageOptions {
 export class Stage implements AsyncDisposable {
   readonly #options: StageOptions
   readonly #stopListening: (() => void)[] = []
-  readonly #running = new Set<Promise<void>>()
+  /** By UID of the object. */
+  readonly #running = new Map<string, Promise<void>>()
   /** UIDs of deleted instances. */
   readonly #dead = new Set<string>()
   /** Newest pod of each Deployment. */
@@ -43,53 +47,65 @@ export class Stage implements AsyncDisposable {
   /** Begins to play; what is there already is taken up. */
   async start(): Promise<void> {
     const { observer } = this.#options
-    const roles = [
-      [collections.jobs, (object: KubeObject) => this.#job(object as Workload)],
-      [collections.deployments, (object: KubeObject) => this.#deployment(object as Workload)],
-    ] as const
-    for (const [collection, play] of roles) {
-      await observer.watch(collection.path, collection)
-      this.#stopListening.push(
-        observer.on(collection.path, ({ type, object }) => {
-          if (type !== 'DELETED') this.#run(this.#deadOwner(collection, object) ?? play(object))
-        }),
-      )
-      for (const object of observer.objects(collection.path)) this.#run(play(object))
-    }
-    for (const collection of childCollections) {
-      if (collection === collections.jobs || collection === collections.deployments) continue
-      await observer.watch(collection.path, collection)
-      this.#stopListening.push(
-        observer.on(collection.path, ({ type, object }) => {
-          if (type !== 'DELETED') this.#run(this.#deadOwner(collection, object))
-        }),
-      )
-    }
     await observer.watch(collections.instances.path, collections.instances)
     this.#stopListening.push(
       observer.on(collections.instances.path, ({ type, object }) => {
-        if (type === 'DELETED') this.#run(this.#collect(object))
+        if (type === 'DELETED') this.#dead.add(object.metadata.uid ?? '')
       }),
     )
+    for (const collection of childCollections) {
+      await observer.watch(collection.path, collection)
+      this.#stopListening.push(
+        observer.on(collection.path, ({ type, object }) => {
+          if (type !== 'DELETED') this.#play(collection, object)
+        }),
+      )
+    }
+    // Level-triggered, as those whom it plays: whatever failed is tried again.
+    const timer = setInterval(() => this.#look(), lookMs)
+    this.#stopListening.push(() => clearInterval(timer))
+    this.#look()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const stop of this.#stopListening) stop()
-    await Promise.all(this.#running)
+    await Promise.all(this.#running.values())
   }
 
-  /** A pass that ran while its instance was deleted may still have made a child. */
-  #deadOwner(collection: Collection, child: KubeObject): Promise<void> | undefined {
-    return this.#dead.has(ownerOf(child) ?? '') ? this.#remove(collection, child) : undefined
+  /** Deletes this very object: by now another one may have its name. */
+  async #delete(collection: Collection, { name, namespace, uid = '' }: KubeObject['metadata']): Promise<void> {
+    const { api } = this.#options
+    const body = { propagationPolicy: 'Background', preconditions: { uid } }
+    const { status, text } = await api.call('DELETE', await api.path(collection, namespace, name), { body })
+    if (status >= 300 && status !== 404 && status !== 409)
+      throw new Error(`${collection.kind} ${name} could not be collected: ${status} ${text}`)
   }
 
-  #run(work: Promise<void> | undefined): void {
+  #look(): void {
+    for (const collection of childCollections) {
+      for (const object of this.#options.observer.objects(collection.path)) this.#play(collection, object)
+    }
+  }
+
+  /** Does what is to be done for one object, unless that is under way. */
+  #play(collection: Collection, object: KubeObject): void {
+    const { uid = '' } = object.metadata
+    if (this.#running.has(uid)) return
+    const work = this.#workFor(collection, object)
     if (work === undefined) return
     const running = work
       // What was deleted or changed meanwhile brings another event.
       .catch((error: unknown) => void this.failures.push(String(error)))
-      .finally(() => this.#running.delete(running))
-    this.#running.add(running)
+      .finally(() => this.#running.delete(uid))
+    this.#running.set(uid, running)
+  }
+
+  #workFor(collection: Collection, object: KubeObject): Promise<void> | undefined {
+    // A pass that ran while its instance was deleted may make a child after all others are gone.
+    if (this.#dead.has(ownerOf(object) ?? '')) return this.#remove(collection, object)
+    if (collection === collections.jobs) return this.#job(object as Workload)
+    if (collection === collections.deployments) return this.#deployment(object as Workload)
+    return undefined
   }
 
   #job(job: Workload): Promise<void> | undefined {
@@ -181,7 +197,7 @@ export class Stage implements AsyncDisposable {
     const { metadata, spec } = owner.spec.template
     const [container] = spec.containers
     if (container === undefined) return
-    await api.create({
+    const pod: KubeObject = {
       apiVersion: 'v1',
       kind: 'Pod',
       metadata: {
@@ -194,26 +210,21 @@ export class Stage implements AsyncDisposable {
         ] as KubeObject['metadata']['ownerReferences'] & object,
       },
       spec: { ...spec, nodeName: 'stage' },
+    }
+    await api.create(pod).catch((error: unknown) => {
+      // An earlier attempt made it.
+      if (!/: 409 /.test(String(error))) throw error
     })
     await api.patch(collections.pods, name, namespace, { status: status(container) }, 'status')
   }
 
-  /** Plays the garbage collector for what is there when an instance goes; `#deadOwner` is for what comes later. */
-  async #collect(instance: KubeObject): Promise<void> {
-    const { api } = this.#options
-    const { namespace = '', uid = '' } = instance.metadata
-    this.#dead.add(uid)
-    for (const collection of childCollections) {
-      for (const child of await api.list(collection, namespace)) if (ownerOf(child) === uid) await this.#remove(collection, child)
-    }
-  }
-
+  /** Plays the garbage collector. */
   async #remove(collection: Collection, { metadata }: KubeObject): Promise<void> {
     const { api, pods } = this.#options
     const { name, namespace = '', uid = '' } = metadata
     // A claim has a finalizer that only the controller manager takes away.
-    if ((metadata.finalizers ?? []).length > 0) await api.patch(collection, name, namespace, { metadata: { finalizers: null } })
-    await api.delete(collection, name, namespace)
+    if ((metadata.finalizers ?? []).length > 0) await api.patch(collection, name, namespace, { metadata: { finalizers: null, uid } })
+    await this.#delete(collection, metadata)
     const pod = collection === collections.jobs ? `${name}-pod` : this.#pods.get(uid)
     this.#pods.delete(uid)
     if (pods && pod !== undefined) await api.delete(collections.pods, pod, namespace, { gracePeriodSeconds: '0' })
