@@ -8,7 +8,7 @@ import { type PageCase, pageCases, pagelessRoutes } from './browser-pages.ts'
 import { listenForComplaints, noon, openContext, startWorld, type World } from './browser-world.ts'
 import { writePageOfPictures } from './pictures.ts'
 
-/** `PICTURES=1` keeps what is seen for docs/reference/pages.md. */
+/** `PICTURES=1` keeps what is seen for docs/reference/pictures.md. */
 const pictures = process.env['PICTURES'] === '1' ? 'docs/images/app' : undefined
 const desktop = { width: 1100, height: 700 }
 const phone = { width: 375, height: 667 }

@@ -112,7 +112,7 @@ main > ul a { display: inline-block; min-height: 24px; line-height: 24px; }
 .error-summary { text-align: left; }
 .error-summary h2 { font-size: 1.1rem; color: inherit; margin: 0 0 .3rem; }
 .error-summary ul { margin: 0; padding-left: 1.2rem; }
-.error-summary a { display: inline-block; min-height: 24px; }
+.error-summary a { display: inline-block; min-height: 24px; vertical-align: top; }
 
 table { border-collapse: collapse; width: 100%; margin: 0 0 1.25rem; font-size: .95rem; table-layout: fixed; }
 .scroll { position: relative; overflow-x: auto; padding: 2px; margin: -2px; }
@@ -147,7 +147,7 @@ dd { margin: 0 0 .75rem; }
 input, select, textarea { font: inherit; color: var(--text); background: var(--page); border: 1px solid var(--border); border-radius: 2px; padding: .45rem .5rem; width: 100%; }
 input[type="radio"], input[type="checkbox"] { width: auto; margin: 0 .4rem 0 0; min-width: 1.1em; min-height: 1.1em; }
 label.choice { font-weight: normal; padding: .2rem 0; }
-textarea { min-height: 18rem; resize: vertical; line-height: 1.5; field-sizing: content; max-height: 80vh; }
+textarea { min-height: 18rem; resize: vertical; line-height: 1.5; field-sizing: content; max-height: 70vh; }
 select { min-height: 2.4rem; max-width: 24rem; text-overflow: ellipsis; }
 ::placeholder { color: var(--muted); opacity: 1; }
 [aria-invalid="true"] { border-color: var(--danger); border-width: 2px; }
@@ -216,6 +216,7 @@ footer { clear: both; border-top: 1px solid var(--rule); margin-top: 2.5rem; pad
   .narrow { margin-top: 1rem; }
   th, td { padding-left: .3rem; padding-right: .3rem; }
   select { max-width: none; }
+  main > table:not(.notes) th:first-child { width: 36%; }
   /* A row is two lines: the name, and below it the pad and the time. */
   .notes, .notes thead, .notes tbody { display: block; }
   .notes tr { display: grid; grid-template-columns: minmax(0, 1fr) auto; }
