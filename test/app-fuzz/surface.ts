@@ -1,4 +1,7 @@
-import type { Express } from 'express'
+import type { createApp } from '../../app/src/http/app.ts'
+
+/** What the app is made of, as far as it is looked into. */
+export type App = ReturnType<typeof createApp>
 
 /** One way into the app: a page, a form, or an operation of the API. */
 export interface Target {
@@ -27,7 +30,7 @@ interface Layer {
 export type ReadPage = (path: string) => Promise<string>
 
 /** Routes of pages, from Express's router. */
-export function pageRoutes(app: Express): readonly { readonly method: string; readonly path: string }[] {
+export function pageRoutes(app: App): readonly { readonly method: string; readonly path: string }[] {
   const layers = (app.router as unknown as { readonly stack: readonly Layer[] }).stack
   return layers.flatMap(({ route }) =>
     route === undefined
@@ -42,7 +45,7 @@ export function pageRoutes(app: Express): readonly { readonly method: string; re
  * @param fill puts ids that exist into a route's path
  */
 export async function findSurface(options: {
-  readonly app: Express
+  readonly app: App
   readonly read: ReadPage
   readonly fill: (path: string) => string
 }): Promise<Surface> {

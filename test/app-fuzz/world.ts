@@ -1,4 +1,3 @@
-import type { Express } from 'express'
 import type { AppContext } from '../../app/src/context.ts'
 import { withAccessLog } from '../../app/src/http/access-log.ts'
 import { createApp } from '../../app/src/http/app.ts'
@@ -10,7 +9,7 @@ import { cheapCost, startApp, type StartedApp } from '../../app/src/testing/star
 import type { HostileTarget } from './hostile.ts'
 import { placeholders, type PlannedBody, type RequestPlan } from './plans.ts'
 import type { RawRequest } from './raw-http.ts'
-import { findSurface, type Surface, type Target } from './surface.ts'
+import { findSurface, type App, type Surface, type Target } from './surface.ts'
 
 /** Stands in what the victim wrote: nobody else may ever read it. */
 export const victimMark = 'only-the-victim-reads-this'
@@ -95,7 +94,7 @@ export async function createWorld(): Promise<FuzzWorld> {
   }
 }
 
-async function surfaceOf(app: Express, person: Person): Promise<Surface> {
+async function surfaceOf(app: App, person: Person): Promise<Surface> {
   return findSurface({ app, fill: (path) => pathFor(person, path), read: async (path) => (await person.browser.get(path)).body })
 }
 
