@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { imageEnvironment, sumOf } from './contenders.ts'
+import { imageEnvironment, sumOf, withinLimit } from './contenders.ts'
 
 describe('imageEnvironment', () => {
   it('is that of the shipped image', () => {
@@ -14,6 +14,12 @@ describe('imageEnvironment', () => {
       NODE_ENV: 'production',
       NODE_OPTIONS: '--a=1 --b',
     })
+  })
+})
+
+it('gives the heap its share of the container that is not there', () => {
+  expect(withinLimit({ NODE_OPTIONS: '--a --max-old-space-size-percentage=70' }, 256)).toEqual({
+    NODE_OPTIONS: '--a --max-old-space-size=179',
   })
 })
 

@@ -45,7 +45,12 @@ export interface OperatorOptions {
   readonly logFolder: string
   /** Makes {@link Contender.heapMiB} work. */
   readonly probe?: boolean
+  /** What the container may use, in MiB: Node sizes its heap by it. Default: the limit of the chart. */
+  readonly memoryLimitMiB?: number
 }
+
+/** The chart's limit (`resources.limits.memory`), in MiB. */
+const chartLimitMiB = 256
 
 /** Bundles the operator as its image does. */
 export function bundleOperator(folder: string): string {
@@ -73,8 +78,24 @@ export function imageEnvironment(dockerfile = readFileSync('Dockerfile.operator'
   )
 }
 
+/** The image's environment as it acts in a container with a limit: there is none around a bench, so the share of it is said in MiB. */
+export function withinLimit(environment: Readonly<Record<string, string>>, limitMiB: number): Readonly<Record<string, string>> {
+  const options = (environment['NODE_OPTIONS'] ?? '').replace(
+    /--max-old-space-size-percentage=(\d+)/,
+    (_all, share: string) => `--max-old-space-size=${Math.floor((limitMiB * Number(share)) / 100)}`,
+  )
+  return { ...environment, NODE_OPTIONS: options }
+}
+
 /** Starts the bundled operator with the lease, as in a cluster, and waits for `/readyz`. */
-export async function startOperator({ bundle, kubeconfig, namespace, logFolder, probe = false }: OperatorOptions): Promise<Contender> {
+export async function startOperator({
+  bundle,
+  kubeconfig,
+  namespace,
+  logFolder,
+  probe = false,
+  memoryLimitMiB = chartLimitMiB,
+}: OperatorOptions): Promise<Contender> {
   const [port = 0] = await freePorts(1)
   const nodeOptions = probe ? ['--expose-gc', '--import', join(import.meta.dirname, 'probe.ts')] : []
   return await launch({
@@ -94,7 +115,7 @@ export async function startOperator({ bundle, kubeconfig, namespace, logFolder, 
       String(inFlight),
       ...(namespace === undefined ? [] : ['--namespace', namespace]),
     ],
-    env: imageEnvironment(),
+    env: withinLimit(imageEnvironment(), memoryLimitMiB),
     logFolder,
     probe,
     readyUrl: `http://127.0.0.1:${port}/readyz`,

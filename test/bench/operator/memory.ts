@@ -7,6 +7,9 @@ import { forEachInFlight, instanceObject, namesOf, startWorld, untilServed, type
 
 /** Bars in MiB by the number of instances (issue "The reconcile engine"). */
 const bars: Readonly<Record<number, number>> = { 0: 95, 1000: 160, 5000: 420 }
+/** Above so many instances the limit of the chart has to be raised, to so many MiB. */
+const largeFrom = 2000
+const largeLimitMiB = 512
 /** Seconds to synced and all observed, with 1,000 instances. */
 const startBarSeconds = 10
 /** Milliseconds for the memory to settle after the last pass. */
@@ -42,7 +45,7 @@ export const memory: FigureGroup = {
 async function populate(world: World, namespace: string, from: number, to: number): Promise<number> {
   if (to === from) return 0
   const { api, bundle, kubeconfig, folder } = world
-  await using operator = await startOperator({ bundle, kubeconfig, logFolder: folder })
+  await using operator = await startOperator({ bundle, kubeconfig, logFolder: folder, ...limitFor(to) })
   await forEachInFlight(namesOf(from, to), async (name) => void (await api.create(instanceObject(namespace, name))))
   await untilServed(world.observer, namespace, to, 900_000)
   await sleep(settleMs)
@@ -53,7 +56,7 @@ async function measureStart(world: World, size: number, isTimed: boolean): Promi
   const { bundle, kubeconfig, folder } = world
   const figures: Figure[] = []
   {
-    await using operator = await startOperator({ bundle, kubeconfig, logFolder: folder })
+    await using operator = await startOperator({ bundle, kubeconfig, logFolder: folder, ...limitFor(size) })
     await untilQuiet(operator, size)
     const seconds = (performance.now() - operator.startedAt) / 1000 - quietSeconds
     if (isTimed)
@@ -73,6 +76,10 @@ async function measureStart(world: World, size: number, isTimed: boolean): Promi
   await untilQuiet(operator, size)
   const writes = proxy.requests.filter(({ method, path }) => method !== 'GET' && !path.includes('/leases'))
   return [{ what: `writes at a start with ${size} instances`, value: writes.length, unit: '', atMost: 0 }, ...figures]
+}
+
+function limitFor(instances: number): { readonly memoryLimitMiB?: number } {
+  return instances >= largeFrom ? { memoryLimitMiB: largeLimitMiB } : {}
 }
 
 const quietSeconds = 0.5
