@@ -45,6 +45,13 @@ test('no route of the app is without a page here, and no page is of a route that
   expect([...shown].toSorted()).toEqual([...new Set(routes)].toSorted())
 })
 
+test('while nothing can be saved, every page says so before somebody types', async () => {
+  const noticeAt = async (url: string): Promise<boolean> => (await (await fetch(`${url}/signin/`)).text()).includes('class="notice"')
+
+  expect(await noticeAt(world.urls.readOnly)).toBe(true)
+  expect(await noticeAt(world.urls.usual)).toBe(false)
+})
+
 describe.each([
   ['people', 0],
   ['lists', 1],
