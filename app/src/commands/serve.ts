@@ -11,6 +11,7 @@ import { createGracefulStop } from '../http/graceful-stop.ts'
 import { createOpsServer } from '../http/ops.ts'
 import { cachedReadiness, checkReadiness, type Readiness } from '../http/readiness.ts'
 import { createHttpServer, listen } from '../http/server.ts'
+import { yieldThreadPool } from '../http/yield-thread-pool.ts'
 import { createOutbox } from '../mail/database-outbox.ts'
 import { createLogger, type OwnedLogger } from '../telemetry/logger.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
@@ -62,6 +63,7 @@ export async function serveCommand(): Promise<void> {
   const readiness = watchReadiness({ config, database, metrics, log, isDraining: stopping.isDraining })
   const onScrape = scraper(database, metrics)
   const ops = createOpsServer({ readiness, registry: metrics.registry, onScrape })
+  await yieldThreadPool()
   const port = await listen(server, config.port)
   const opsPort = await listen(ops, config.opsPort)
   // Mail and housekeeping write.
