@@ -38,7 +38,8 @@ async function seeded(engine: Engine, wanted: SeedPlan = plan): Promise<unknown>
   await using opened = await openTestDatabase(database)
   await migrateTest(opened)
   await run(opened, wanted)
-  return content(opened)
+  // Awaited here: the database goes when this ends.
+  return await content(opened)
 }
 
 describe.each(engines)('seed on %s', (engine) => {
