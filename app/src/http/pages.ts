@@ -100,7 +100,7 @@ export function createPages(options: {
   const plain: Pages['plain'] = (exchange, page) => {
     const { request, response } = exchange
     const alert = page.alert ?? takeFlash(cookies, request, response)
-    sendHtml(response, page.status ?? 200, layout({ ...page, email: memberOf(request)?.email, alert }))
+    sendHtml(response, page.status ?? 200, layout({ ...page, email: memberOf(request)?.email, alert, readOnly }))
   }
 
   return {
