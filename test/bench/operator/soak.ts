@@ -1,9 +1,13 @@
+import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { seededRandom } from '../../fault-proxy/seeded-random.ts'
 import { fitLine, type LinearFit } from '../statistics.ts'
 import { Churn, type ChurnResult } from './churn.ts'
 import { startOperator } from './contenders.ts'
 import type { World } from './world.ts'
+
+/** Lines of the log of an operator that ended. */
+const logLines = 8
 
 /** How a soak is run. */
 export interface SoakOptions {
@@ -53,10 +57,16 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
   let socketsMax = 0
   let rssMaxMiB = 0
   const stop = new AbortController()
+  const ended = Promise.withResolvers<never>()
   const sampling = (async () => {
     while (!stop.signal.aborted) {
       await sleep(sampleSeconds * 1000, undefined, { signal: stop.signal }).catch(() => undefined)
       if (stop.signal.aborted) return
+      if (!operator.alive()) {
+        const tail = readFileSync(operator.log, 'utf8').trimEnd().split('\n').slice(-logLines).join('\n')
+        ended.reject(new Error(`The operator ended after ${elapsed().toFixed(0)} s:\n${tail}`))
+        return
+      }
       socketsMax = Math.max(socketsMax, operator.sockets())
       rssMaxMiB = Math.max(rssMaxMiB, operator.rssMiB())
       const heap = await operator.heapMiB()
@@ -66,7 +76,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
     }
   })()
   try {
-    const result = await churn.run()
+    const result = await Promise.race([churn.run(), ended.promise])
     stop.abort()
     await sampling
     const warm = samples.filter(({ x }) => x * 3600 >= warmUpSeconds && x * 3600 <= seconds)
