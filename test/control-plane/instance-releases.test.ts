@@ -27,7 +27,11 @@ describe('a release', () => {
     await scene.served('slowmigration-2')
 
     expect(during).toBe(`${repository}@${digestOf('good-1')}`)
-    expect((await scene.jobs()).map(({ metadata }) => metadata.name).toSorted()).toEqual(['notes-r1-expand', 'notes-r2-expand'])
+    expect((await scene.jobs()).map(({ metadata }) => metadata.name).toSorted()).toEqual([
+      'notes-r1-expand',
+      'notes-r2-expand',
+      'notes-r2-verify',
+    ])
   })
 
   it.each([
