@@ -234,6 +234,10 @@ function addresses(): readonly HostileClass[] {
     added('many slashes', '/'.repeat(500)),
     added('a semicolon', ';jsessionid=1'),
     added('a long path', `/${'a'.repeat(7000)}`),
+    ...['%', '%ff', '%ED%A0%80', '%00', '9'.repeat(400), '%2e%2e', '-0', '1%20'].map((id): HostileClass => ({
+      name: `the id ${id.slice(0, 10)}`,
+      make: (to) => (to.target.path.includes(':') ? request(to, { path: to.target.path.replaceAll(/:\w+/g, id) }) : undefined),
+    })),
     { name: 'slashes before', make: (to) => request(to, { path: `//evil.example${to.path}`, expected: { api: false } }) },
     { name: 'an absolute address', make: (to) => request(to, { path: `http://evil.example${to.path}` }) },
     { name: 'a star', make: (to) => request(to, { path: '*', method: 'OPTIONS', expected: { statuses: [400, 404, 405], api: false } }) },
