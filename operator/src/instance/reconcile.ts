@@ -41,7 +41,7 @@ const gateIntervalSeconds = 10
 /** Longest sleep until an instant of a schedule, so that a clock that was set is noticed. */
 const longestSleepSeconds = 3600
 
-/** Seconds until the pass after one that ended an operation: at once. */
+/** Seconds until the pass after one whose step no event follows: at once. */
 const againSeconds = 0.001
 /** Seconds until Secrets are read again, which nothing watches; spread over a fifth of it. */
 const secretIntervalSeconds = 300
@@ -193,7 +193,7 @@ function tellStall(before: NotejamInstance, status: InstanceStatus, { recorder }
  */
 function isSilentStep({ instance }: Observation, { operation, release, job }: ReleasePlan): boolean {
   const { status } = instance
-  return job !== 'Create' && !(sameJson(status?.operation, operation) && sameJson(status?.release, release))
+  return job !== 'Create' && !(sameJson(status?.operation, operation) && sameJson(status?.release ?? {}, release))
 }
 
 function nextLook({ problems, outlived, now }: Observation, { wait, wakeAt }: ReleasePlan, random: () => number): Result {
