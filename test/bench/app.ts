@@ -41,6 +41,11 @@ function barOf({ bar }: Figure): string {
   return 'atLeast' in bar ? `≥ ${bar.atLeast}` : `≤ ${bar.atMost}`
 }
 
+function verdictOf(figure: Figure): string {
+  if (figure.bar === undefined) return ''
+  return holds(figure) ? 'holds' : '**missed**'
+}
+
 function lineOf(figure: Figure): string {
   return `${holds(figure) ? '    ' : 'MISS'} ${figure.what.padEnd(64)} ${format(figure.value).padStart(10)}${figure.unit}  ${barOf(figure)}`
 }
@@ -72,8 +77,7 @@ function keep(part: string, figures: readonly Figure[], loadAverage: number): vo
 function tableOf(records: Records): string {
   const sections = Object.entries(records).map(([part, { date, commit, node, machine, loadAverage, figures }]) => {
     const rows = figures.map(
-      (figure) =>
-        `| ${figure.what} | ${format(figure.value)}${figure.unit} | ${barOf(figure)} | ${holds(figure) ? 'holds' : '**missed**'} |`,
+      (figure) => `| ${figure.what} | ${format(figure.value)}${figure.unit} | ${barOf(figure)} | ${verdictOf(figure)} |`,
     )
     return `## ${part}\n\n${date.slice(0, 10)}, commit ${commit}, Node ${node}, ${machine}, load average ${loadAverage} at the beginning.\n\n| What | Figure | Bar | |\n|---|---|---|---|\n${rows.join('\n')}\n`
   })
