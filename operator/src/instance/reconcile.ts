@@ -22,6 +22,7 @@ import { rolloutOf } from './deployed.ts'
 import { notejamInstances } from './kinds.ts'
 import { observe, type Observation } from './observe.ts'
 import { readGate } from './release/gate.ts'
+import { isSilentStep } from './release/journal.ts'
 import { planRelease } from './release/plan.ts'
 import type { ReleasePlan } from './release/types.ts'
 import { computeStatus, isPaused } from './status.ts'
@@ -72,7 +73,7 @@ export function createInstanceReconciler({ randomKey, random }: InstanceReconcil
       if (isNamespaceTerminating(error)) return done
       throw error
     }
-    return !isPaused(instance) && isSilentStep(observation, plan) ? after(againSeconds) : nextLook(observation, plan, random)
+    return !isPaused(instance) && isSilentStep(instance.status, plan) ? after(againSeconds) : nextLook(observation, plan, random)
   }
 }
 
@@ -185,15 +186,6 @@ function tellStall(before: NotejamInstance, status: InstanceStatus, { recorder }
   if (stalled?.status !== 'True' || (was?.status === 'True' && was.reason === stalled.reason)) return
   const reason: EventReason = stalled.reason === 'NameConflict' ? 'NameConflict' : 'Stalled'
   recorder.event(before, { type: 'Warning', reason, action: 'Reconcile', note: `${stalled.reason}: ${stalled.message}` })
-}
-
-/**
- * Whether the journal went on without a child being made: no event would follow, neither to the next step nor, at the end, to another image that the
- * spec asks for meanwhile.
- */
-function isSilentStep({ instance }: Observation, { operation, release, job }: ReleasePlan): boolean {
-  const { status } = instance
-  return job !== 'Create' && !(sameJson(status?.operation, operation) && sameJson(status?.release ?? {}, release))
 }
 
 function nextLook({ problems, outlived, now }: Observation, { wait, wakeAt }: ReleasePlan, random: () => number): Result {

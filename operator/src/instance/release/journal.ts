@@ -1,7 +1,8 @@
 import { pinImage } from '../../api/image.ts'
-import type { Operation, PastRelease, RejectedImage, Release, VerifiedImage } from '../../api/notejam.ts'
+import type { InstanceStatus, Operation, PastRelease, RejectedImage, Release, VerifiedImage } from '../../api/notejam.ts'
 import { clip } from '../../api/reasons.ts'
 import { metaTime } from '../../runtime/conditions.ts'
+import { sameJson } from '../../runtime/json.ts'
 import { nextStep, phaseOf } from './steps.ts'
 import type { Draft, PlannedEvent, ReleasePlan, Stall, Step } from './types.ts'
 
@@ -154,6 +155,20 @@ function addHistory(
     ...(target.approval === undefined ? {} : { approval: target.approval }),
   }
   return [entry, ...(draft.release.history ?? []).filter(({ id }) => id !== operation.id)].slice(0, historyLength)
+}
+
+/**
+ * Whether the journal goes on without a child being made: no event would follow, neither to the next step nor, at the end, to another image that the
+ * spec asks for meanwhile.
+ *
+ * @param before - the status that the plan was made from
+ */
+export function isSilentStep(
+  before: Pick<InstanceStatus, 'operation' | 'release'> | undefined,
+  { operation, release, job, backup }: ReleasePlan,
+): boolean {
+  const isSame = sameJson(before?.operation, operation) && sameJson(before?.release ?? {}, release)
+  return !isSame && job !== 'Create' && backup !== 'Create'
 }
 
 /** What the Deployment runs for a release: the very digest that its first Job ran. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { DatabaseIdentity, Environment, Operation, ReleaseStatus, VerifiedImage } from '../../api/notejam.ts'
 import type { JobState } from '../job-state.ts'
 import type { RolloutState } from '../rollout.ts'
+import { isSilentStep } from './journal.ts'
 import { planRelease } from './plan.ts'
 import { phaseOf, type Phase } from './steps.ts'
 import type { ReleasePlan, Strategy } from './types.ts'
@@ -142,6 +143,18 @@ class World {
     else if (job.state.type === 'Pending') job.state = { type: 'Pending', problem: { kind: 'ImagePull', message: 'not found' } }
   }
 
+  /** Whatever is under way comes to its good end, if anything is: an event. */
+  happen(): boolean {
+    const job = this.#job
+    if (job !== undefined && job.state.type !== 'Succeeded') {
+      this.job('succeed')
+      return true
+    }
+    if (!this.running || this.rollout.type === 'Complete') return false
+    this.rollout = { type: 'Complete' }
+    return true
+  }
+
   #succeed(job: Job): void {
     if (job.phase === 'wipe') {
       this.wipes.push(job.id)
@@ -265,3 +278,29 @@ describe('Wipe without faults', () => {
     expect(world.release?.current?.image).toBe('notejam:1')
   })
 })
+
+describe.each<Strategy>(['Wipe', 'Upgrade', 'BackupThenMigrate'])(
+  '%s with passes only where an event or the plan asks for one',
+  (strategy) => {
+    it('goes through every release to its end', () => {
+      const world = new World(strategy)
+      for (const image of ['notejam:1', 'notejam:2', 'notejam:3']) {
+        world.image = image
+        let isAsked = true
+        for (let round = 0; round < 100 && isAsked; round += 1) {
+          const { operation, release, running, deployed } = world
+          const plan = world.plan()
+          const backups = world.backups.length
+          world.pass(3)
+          const isChanged = world.running !== running || world.deployed !== deployed || world.backups.length > backups
+          isAsked = isSilentStep({ operation, release } as Parameters<typeof isSilentStep>[0], plan) || isChanged || world.happen()
+        }
+
+        expect(world.release?.current?.image).toBe(image)
+        // At rest nobody asks.
+        expect(isAsked).toBe(false)
+        expect(world.operation).toBeUndefined()
+      }
+    })
+  },
+)
