@@ -1,4 +1,4 @@
-import type { Generated, Insertable, Selectable, Updateable } from 'kysely'
+import type { Generated, Insertable } from 'kysely'
 
 /**
  * The tables of Notejam as Kysely sees them, the same for the three engines.
@@ -188,15 +188,5 @@ export interface SchemaTable {
   readonly oldest_code_served: number
 }
 
-/** A row of `users`. */
-export type User = Selectable<UsersTable>
-/** A row of `pads`. */
-export type Pad = Selectable<PadsTable>
-/** A row of `notes`. */
-export type Note = Selectable<NotesTable>
-/** A row of `sessions`. */
-export type Session = Selectable<SessionsTable>
 /** What is needed to insert into a table. */
 export type NewRow<T extends keyof Database> = Insertable<Database[T]>
-/** What may be changed in a row of a table. */
-export type RowChange<T extends keyof Database> = Updateable<Database[T]>

@@ -1,8 +1,5 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 
-/** How a sign-in ended, as a label of `notejam_signins_total`. */
-export type SignInResult = 'success' | 'failure' | 'throttled'
-
 /** The metrics that the app keeps; every label has a bounded set of values. */
 export interface Metrics {
   readonly registry: Registry

@@ -195,17 +195,7 @@ export function isTooManyRequests(error: unknown): error is ApiError {
   return hasStatus(error, 429, 'TooManyRequests')
 }
 
-/** Nobody listens at the address: the server restarts. */
-export function isConnectionRefused(error: unknown): error is ConnectionError {
-  return error instanceof ConnectionError && error.failure === 'Refused'
-}
-
 /** A namespace that is being deleted takes no new objects (403 with this cause). */
 export function isNamespaceTerminating(error: unknown): error is ApiError {
   return isForbidden(error) && error.details.causes?.some((cause) => cause.reason === 'NamespaceTerminating') === true
-}
-
-/** Whether the same call may succeed later by itself. */
-export function isRetryable(error: unknown): boolean {
-  return error instanceof KubeError && 'retryable' in error && error.retryable === true
 }

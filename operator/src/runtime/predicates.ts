@@ -42,9 +42,6 @@ export const contentChanged: Predicate = onUpdate(
     !sameJson(withoutMetadata(old), withoutMetadata(object)),
 )
 
-/** For children whose status says nothing to the controller: only what somebody wrote into them. Needs a kind with `metadata.generation`. */
-export const specOnly: Predicate = specChanged
-
 /** Only additions and deletions: whether something exists. */
 export const existenceChanged: Predicate = onUpdate((old, object) => old.metadata.uid !== object.metadata.uid)
 
