@@ -99,16 +99,6 @@ export interface HorizontalPodAutoscaler extends KubeObject {
   readonly status?: { readonly conditions?: readonly ForeignCondition[] }
 }
 
-/** `v1 PersistentVolumeClaim`. */
-export interface PersistentVolumeClaim extends KubeObject {
-  readonly spec: { readonly resources?: { readonly requests?: Readonly<Record<string, string>> }; readonly storageClassName?: string }
-  readonly status?: {
-    readonly phase?: string
-    readonly capacity?: Readonly<Record<string, string>>
-    readonly conditions?: readonly ForeignCondition[]
-  }
-}
-
 /** `v1 Secret`; `data` is base64. */
 export interface Secret extends KubeObject {
   readonly type?: string
