@@ -264,6 +264,12 @@ export const instanceRules: readonly RuleFixture[] = [
     message: 'database.sqlite is for type SQLite',
   },
   {
+    rule: 'ways through a policy need the policy',
+    accepted: { ...minimalSpec, networkPolicy: { egress: [{ ports: [{ port: 443 }] }] } },
+    refused: { ...minimalSpec, networkPolicy: { mode: 'Disabled', egress: [{ ports: [{ port: 443 }] }] } },
+    message: 'networkPolicy.ingress and egress do nothing without a policy',
+  },
+  {
     rule: 'a variable has a name that a shell takes',
     accepted: withEnvironment('LOG_LEVEL'),
     refused: withEnvironment('LOG-LEVEL'),

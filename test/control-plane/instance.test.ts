@@ -27,6 +27,8 @@ describe('an instance', () => {
       'Deployment notes',
       'Ingress notes',
       'Job notes-r1-expand',
+      'NetworkPolicy notes',
+      'NetworkPolicy notes-default',
       'PersistentVolumeClaim notes-data',
       'Secret notes-session',
       'Service notes',
@@ -48,6 +50,8 @@ describe('an instance', () => {
     expect(instance?.status?.inventory?.map(({ kind }) => kind)).toEqual([
       'Deployment',
       'Ingress',
+      'NetworkPolicy',
+      'NetworkPolicy',
       'PersistentVolumeClaim',
       'Secret',
       'Service',

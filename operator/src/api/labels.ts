@@ -55,11 +55,12 @@ export function childName(instance: string, suffix: string): string {
 
 /** Labels that select the pods of one component; a Deployment's selector can never change, so neither can these. */
 export function selectorLabels(instance: string, component: Component): Readonly<Record<string, string>> {
-  return {
-    'app.kubernetes.io/name': 'notejam',
-    'app.kubernetes.io/instance': instance,
-    'app.kubernetes.io/component': component,
-  }
+  return { ...instanceLabels(instance), 'app.kubernetes.io/component': component }
+}
+
+/** Labels that select every pod of an instance, whatever it does. */
+export function instanceLabels(instance: string): Readonly<Record<string, string>> {
+  return { 'app.kubernetes.io/name': 'notejam', 'app.kubernetes.io/instance': instance }
 }
 
 /** The labels that Kubernetes recommends, with the selecting ones among them. */

@@ -343,6 +343,23 @@ export interface NotejamInstance {
       priorityClassName?: string
     }
     /**
+     * networkPolicy closes the pods but for what they need - names, the database, the mail server, their web port, and metrics for the pods of namespaces labelled notejam.io/monitoring=true.
+     */
+    networkPolicy?: {
+      /**
+       * mode is Managed (the operator keeps the policies) or Disabled (there are none of its own).
+       */
+      mode?: 'Managed' | 'Disabled'
+      /**
+       * ingress are the peers that reach the app's web port, as in a NetworkPolicy. Without it everybody does where http has an ingress, and the namespace's own pods where not.
+       */
+      ingress?: Readonly<Record<string, unknown>>[]
+      /**
+       * egress are further rules for what the app's pods may reach, as in a NetworkPolicy.
+       */
+      egress?: Readonly<Record<string, unknown>>[]
+    }
+    /**
      * app sets the Notejam app itself.
      */
     app?: {

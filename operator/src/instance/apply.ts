@@ -26,8 +26,13 @@ export interface Applications {
 export const nothingApplied: Applications = { objects: [], problems: [], error: undefined }
 
 function childrenOf(observation: Observation, plan: ReleasePlan): readonly Child[] {
-  const { instance, policy, scaling } = observation
-  return renderChildren({ instance, policy, scaling }, plan.deploy === undefined ? undefined : deploymentInput(observation, plan.deploy))
+  const { instance, policy, scaling, secrets } = observation
+  const network =
+    secrets.problems.length > 0 || secrets.connection === undefined ? undefined : { connection: secrets.connection, mail: secrets.mail }
+  return renderChildren(
+    { instance, policy, scaling, network },
+    plan.deploy === undefined ? undefined : deploymentInput(observation, plan.deploy),
+  )
 }
 
 /**
@@ -133,7 +138,8 @@ export async function prune(observation: Observation, plan: ReleasePlan, { appli
   const { instance, children, jobs } = observation
   const wanted = new Set(childrenOf(observation, plan).map(({ desired }) => `${desired.kind}/${desired.metadata.name}`))
   for (const { resource, object } of children) {
-    const isWanted = !optionalChildren.includes(resource) || wanted.has(`${resource.kind}/${object.metadata.name}`)
+    const isUnknown = resource === resources.networkPolicies && observation.secrets.problems.length > 0
+    const isWanted = isUnknown || !optionalChildren.includes(resource) || wanted.has(`${resource.kind}/${object.metadata.name}`)
     if (!isWanted) await applier.delete(resource, object, instance)
   }
   const { current, history = [] } = plan.release

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { InstanceSpec } from '../api/notejam.ts'
+import { endpointOf, endpointOfURL, type Endpoint } from './endpoint.ts'
 
 /** How the pods reach the database: everything that they are told of it, and no secret. */
 export type Connection =
@@ -8,6 +9,7 @@ export type Connection =
       readonly type: 'Server'
       readonly engine: 'postgres' | 'mysql'
       readonly secretName: string
+      readonly endpoint: Endpoint
       /** Whether the Secret holds a URL, or the parts of one. */
       readonly form: 'url' | 'parts'
       /** Whether the parts name a port; the engine's standard one otherwise. */
@@ -23,6 +25,7 @@ export type Connection =
 export const connectionParts = ['host', 'user', 'password', 'database'] as const
 
 const defaultPoolSize = 10
+const standardPorts = { PostgreSQL: 5432, MySQL: 3306 } as const
 const schemes = { PostgreSQL: /^postgres(ql)?:\/\//, MySQL: /^(mysql|mariadb):\/\// } as const
 
 /** What {@link describeConnection} finds. */
@@ -30,6 +33,7 @@ export type ConnectionResult =
   | { readonly connection: Connection }
   | { readonly missing: readonly string[] }
   | { readonly wrongScheme: true }
+  | { readonly wrongAddress: true }
 
 /**
  * Describes how to connect.
@@ -43,12 +47,18 @@ export function describeConnection({ database }: InstanceSpec, entries: Readonly
   const missing = connectionParts.filter((part) => !entries.has(part))
   if (url === undefined && missing.length > 0) return { missing }
   if (url !== undefined && !schemes[type].test(url)) return { wrongScheme: true }
+  const endpoint =
+    url === undefined
+      ? endpointOf(entries.get('host')?.toString().trim() ?? '', Number(entries.get('port')?.toString() ?? standardPorts[type]))
+      : endpointOfURL(url)
+  if (endpoint === undefined || !(endpoint.port > 0 && endpoint.port < 65_536)) return { wrongAddress: true }
   const ca = external.tls?.caSecretRef?.name
   return {
     connection: {
       type: 'Server',
       engine: type === 'PostgreSQL' ? 'postgres' : 'mysql',
       secretName: external.secretRef.name,
+      endpoint,
       form: url === undefined ? 'parts' : 'url',
       hasPort: entries.has('port'),
       tlsMode: external.tls?.mode ?? 'VerifyFull',

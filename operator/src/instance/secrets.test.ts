@@ -117,6 +117,16 @@ describe('readSecrets', () => {
       withSecret('notes-db', { url: 'mysql://h/n' }),
       { reason: 'SecretInvalid', message: expect.stringContaining('database.type PostgreSQL') },
     ],
+    [
+      'its port is none',
+      withSecret('notes-db', { ...database, port: '99999' }),
+      { reason: 'SecretInvalid', message: expect.stringContaining('is no address of a server') },
+    ],
+    [
+      'the mail server is none',
+      withSecret('smtp', { url: 'mail.example' }),
+      { reason: 'SecretInvalid', message: expect.stringContaining('smtps://') },
+    ],
     ['the authority is missing', without('db-ca'), { reason: 'SecretNotFound', message: expect.stringContaining('ca.crt') }],
     [
       'the authority has another entry',

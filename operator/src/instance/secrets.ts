@@ -5,6 +5,7 @@ import type { Client } from '../kube/client.ts'
 import { isAlreadyExists, isNotFound } from '../kube/errors.ts'
 import { controllerOf, type KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
+import { endpointOfURL, type Endpoint } from './endpoint.ts'
 import { databaseAddress, describeConnection, type Connection } from './connection.ts'
 import type { Stall } from './release/types.ts'
 import { secretName } from './resources/names.ts'
@@ -21,6 +22,8 @@ export interface SecretsState {
   readonly connection: Connection | undefined
   /** Hash of the database's host, port and name: the same database has the same. Undefined while its Secret cannot be used. */
   readonly address: string | undefined
+  /** The mail server. */
+  readonly mail: Endpoint | undefined
   readonly problems: readonly Stall[]
   /** The one that is there was an earlier instance's of the same name, and is about to be collected. */
   readonly outlived: boolean
@@ -56,7 +59,7 @@ export async function readSecrets(options: SecretsOptions): Promise<SecretsState
   else if (!foreign) problems.push(...checkSession(session))
   if (session !== undefined && !foreign) hash.update(session.entries.get(secretKeyEntry) ?? '')
 
-  const { connection, more, address } = await openConnection(options, problems)
+  const { connection, mail, more, address } = await openConnection(options, problems)
   for (const opened of more) {
     for (const [entry, value] of [...opened.entries].toSorted(([a], [b]) => (a < b ? -1 : 1))) hash.update(`\0${entry}\0`).update(value)
   }
@@ -65,6 +68,7 @@ export async function readSecrets(options: SecretsOptions): Promise<SecretsState
     hash: problems.length > 0 || outlived ? undefined : hash.digest('hex').slice(0, 16),
     connection,
     address,
+    mail,
     problems,
     outlived,
   }
@@ -92,37 +96,48 @@ function checkSession({ object, entries }: Opened): readonly Stall[] {
   return [{ reason: 'SecretKeyMissing', message }]
 }
 
+interface OpenedConnection extends Pick<SecretsState, 'connection' | 'mail' | 'address'> {
+  readonly more: readonly Opened[]
+}
+
 /** Opens the Secrets for the database and the mail server. */
-async function openConnection(
-  options: SecretsOptions,
-  problems: Stall[],
-): Promise<{ readonly connection: Connection | undefined; readonly more: readonly Opened[]; readonly address: string | undefined }> {
+async function openConnection(options: SecretsOptions, problems: Stall[]): Promise<OpenedConnection> {
   const { spec } = options.instance
   const { external } = spec.database
   const more: Opened[] = []
-  const require = async (name: string, entry: string): Promise<void> => {
+  const require = async (name: string, entry: string): Promise<string | undefined> => {
     const opened = await open(options, name)
     if (opened === undefined) problems.push(missing(name, [entry]))
     else if (!opened.entries.has(entry)) problems.push({ reason: 'SecretKeyMissing', message: `Secret ${name} needs the entry ${entry}` })
     else more.push(opened)
+    return opened?.entries.get(entry)?.toString()
   }
-  if (spec.app?.smtpSecretRef !== undefined) await require(spec.app.smtpSecretRef.name, 'url')
+  const mailName = spec.app?.smtpSecretRef?.name
+  const mailURL = mailName === undefined ? undefined : await require(mailName, 'url')
+  const mail = mailURL === undefined ? undefined : endpointOfURL(mailURL.trim())
+  if (mailURL !== undefined && mail === undefined) {
+    const message = `The entry url of Secret ${mailName} is not the address of a mail server; give smtp://… or smtps://…`
+    problems.push({ reason: 'SecretInvalid', message })
+  }
   if (external?.tls?.caSecretRef !== undefined) await require(external.tls.caSecretRef.name, 'ca.crt')
   const { name } = external?.secretRef ?? {}
   const database = name === undefined ? undefined : await open(options, name)
   if (name !== undefined && database === undefined) {
     problems.push(missing(name, ['url']))
-    return { connection: undefined, more, address: undefined }
+    return { connection: undefined, mail, more, address: undefined }
   }
   if (database !== undefined) more.push(database)
   const result = describeConnection(spec, database?.entries ?? new Map())
-  if ('connection' in result) return { connection: result.connection, more, address: databaseAddress(spec, database?.entries ?? new Map()) }
+  if ('connection' in result)
+    return { connection: result.connection, mail, more, address: databaseAddress(spec, database?.entries ?? new Map()) }
   const message =
     'missing' in result
       ? `Secret ${name} needs the entry url, or the entries host, user, password and database; it lacks ${result.missing.join(', ')}`
-      : `The entry url of Secret ${name} is not one of database.type ${spec.database.type}; give postgres://… or mysql://…`
+      : 'wrongScheme' in result
+        ? `The entry url of Secret ${name} is not one of database.type ${spec.database.type}; give postgres://… or mysql://…`
+        : `The entry url or port of Secret ${name} is no address of a server; a URL is postgres://USER:PASSWORD@HOST:PORT/NAME, with % codes for special characters of a password`
   problems.push({ reason: 'missing' in result ? 'SecretKeyMissing' : 'SecretInvalid', message })
-  return { connection: undefined, more, address: undefined }
+  return { connection: undefined, mail, more, address: undefined }
 }
 
 async function open({ client, instance, signal }: SecretsOptions, name: string): Promise<Opened | undefined> {

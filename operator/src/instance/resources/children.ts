@@ -6,6 +6,7 @@ import { buildClaim } from './claim.ts'
 import { buildDeployment, type DeploymentInput } from './deployment.ts'
 import { buildDisruptionBudget } from './disruption-budget.ts'
 import { buildIngress } from './ingress.ts'
+import { buildNetworkPolicies, type NetworkInput } from './network-policies.ts'
 import type { RenderInput } from './render-input.ts'
 import { buildService } from './service.ts'
 
@@ -18,10 +19,13 @@ export interface Child {
 /** What all children together depend on beside the Deployment's own. */
 export interface ChildrenInput extends RenderInput {
   readonly scaling: Scaling
+  /** What the network policies depend on beside the instance; undefined leaves them alone. */
+  readonly network: Omit<NetworkInput, keyof RenderInput> | undefined
 }
 
 /** Kinds whose objects come and go with what the spec says: one that is not rendered is deleted. The others stay with the instance. */
 export const optionalChildren: readonly Resource[] = [
+  resources.networkPolicies,
   resources.podDisruptionBudgets,
   resources.ingresses,
   resources.horizontalPodAutoscalers,
@@ -44,6 +48,9 @@ export function renderChildren(input: ChildrenInput, deployment: Omit<Deployment
   const rendered: readonly (readonly [Resource, DynamicObject | undefined])[] = [
     [resources.persistentVolumeClaims, buildClaim(input)],
     [resources.services, buildService(input)],
+    ...(input.network === undefined
+      ? []
+      : buildNetworkPolicies({ ...input, ...input.network }).map((policy) => [resources.networkPolicies, policy] as const)),
     [resources.deployments, deployment === undefined ? undefined : buildDeployment({ ...input, ...deployment })],
     [resources.podDisruptionBudgets, buildDisruptionBudget(input)],
     [resources.ingresses, buildIngress(input)],

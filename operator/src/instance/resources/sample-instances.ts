@@ -3,6 +3,7 @@ import { effectivePolicy } from '../../api/policy.ts'
 import type { KubeObject } from '../../kube/object.ts'
 import { describeConnection } from '../connection.ts'
 import type { Scaling } from '../scaling.ts'
+import { endpointOfURL } from '../endpoint.ts'
 import { renderChildren } from './children.ts'
 import { buildReleaseJob } from './release-job.ts'
 import { buildSessionSecret } from './secret.ts'
@@ -94,7 +95,8 @@ export function renderSample({ instance, database }: Sample): readonly KubeObjec
   if (!('connection' in described)) throw new TypeError('the sample lacks entries of its database Secret')
   const { connection } = described
   const scaling: Scaling = policy.autoscaling === undefined ? { by: 'operator', replicas: policy.replicas } : { by: 'autoscaler' }
-  const input = { instance, policy, connection, scaling }
+  const mail = instance.spec.app?.smtpSecretRef === undefined ? undefined : endpointOfURL('smtps://mail.example')
+  const input = { instance, policy, connection, scaling, network: { connection, mail } }
   const { image } = instance.spec
   return [
     buildSessionSecret(input, 'a-key-of-tests'),

@@ -1,0 +1,70 @@
+import { childMetadata, childName, instanceLabels, selectorLabels } from '../../api/labels.ts'
+import type { DynamicObject } from '../../kube/object.ts'
+import { isIP } from 'node:net'
+import type { Connection } from '../connection.ts'
+import type { Endpoint } from '../endpoint.ts'
+import { workloadName } from './names.ts'
+import { ports, type RenderInput } from './render-input.ts'
+
+/** What the policies depend on beside the instance. */
+export interface NetworkInput extends RenderInput {
+  readonly connection: Connection
+  /** The mail server; undefined where there is none. */
+  readonly mail: Endpoint | undefined
+}
+
+/** Label of namespaces whose pods may read metrics and health. */
+const monitoringLabel = 'notejam.io/monitoring'
+
+/**
+ * The policies of an instance: its pods reach the database and names, and are reached by nobody; those of the app are reached on their web port, and
+ * reach the mail server and what the spec adds. Policies add up, so the pods of Jobs are held by the first alone. Probes come from the node, which may
+ * always reach its pods (Kubernetes documentation, "Network Policies").
+ */
+export function buildNetworkPolicies(input: NetworkInput): readonly DynamicObject[] {
+  const { instance } = input
+  if (instance.spec.networkPolicy?.mode === 'Disabled') return []
+  const policy = (name: string, spec: Readonly<Record<string, unknown>>): DynamicObject => ({
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: childMetadata(instance, 'app', name),
+    spec: { ...spec, policyTypes: ['Ingress', 'Egress'] },
+  })
+  return [
+    policy(childName(instance.metadata.name, 'default'), {
+      podSelector: { matchLabels: instanceLabels(instance.metadata.name) },
+      egress: [
+        // Wherever names are resolved: in the cluster or on the node.
+        { ports: [port(53, 'UDP'), port(53)] },
+        ...(input.connection.type === 'Server' ? [way(input.connection.endpoint)] : []),
+      ],
+    }),
+    policy(workloadName(instance), {
+      podSelector: { matchLabels: selectorLabels(instance.metadata.name, 'app') },
+      ingress: [
+        { ...webPeers(input), ports: [port(ports.http)] },
+        { from: [{ namespaceSelector: { matchLabels: { [monitoringLabel]: 'true' } } }], ports: [port(ports.ops)] },
+      ],
+      egress: [...(input.mail === undefined ? [] : [way(input.mail)]), ...(instance.spec.networkPolicy?.egress ?? [])],
+    }),
+  ]
+}
+
+/**
+ * Who reaches the app: what the spec says; else everybody where people reach it from outside (an ingress controller may run on the node's own network,
+ * where no selector finds it), and the pods of its own namespace where not.
+ */
+function webPeers({ instance }: RenderInput): { readonly from?: readonly unknown[] } {
+  const { http, networkPolicy } = instance.spec
+  if (networkPolicy?.ingress !== undefined) return { from: networkPolicy.ingress }
+  return http?.ingress === undefined ? { from: [{ podSelector: {} }] } : {}
+}
+
+function way({ port: number, address }: Endpoint) {
+  const to = address === undefined ? {} : { to: [{ ipBlock: { cidr: `${address}/${isIP(address) === 4 ? 32 : 128}` } }] }
+  return { ports: [port(number)], ...to }
+}
+
+function port(number: number, protocol: 'TCP' | 'UDP' = 'TCP') {
+  return { port: number, protocol }
+}
