@@ -264,6 +264,30 @@ export const instanceRules: readonly RuleFixture[] = [
     message: 'database.sqlite is for type SQLite',
   },
   {
+    rule: 'Production does not sleep',
+    accepted: { ...minimalSpec, hibernation: { start: '0 20 * * 1-5', end: '0 7 * * MON-FRI' } },
+    refused: { ...production, hibernation: { start: '0 20 * * 1-5', end: '0 7 * * 1-5' } },
+    message: 'Production does not sleep by a schedule',
+  },
+  {
+    rule: 'a schedule has five fields',
+    accepted: { ...minimalSpec, hibernation: { start: '*/5 20 1,15 * 1-5', end: '0 7 * * *' } },
+    refused: { ...minimalSpec, hibernation: { start: '@daily', end: '0 7 * * *' } },
+    message: 'a schedule of hibernation has five cron fields',
+  },
+  {
+    rule: 'only Development expires',
+    accepted: { ...minimalSpec, environment: 'Development', expiration: { time: '2030-01-01T00:00:00Z' } },
+    refused: { ...minimalSpec, expiration: { time: '2030-01-01T00:00:00Z' } },
+    message: 'expiration is for environment Development only',
+  },
+  {
+    rule: 'Production keeps its data',
+    accepted: { ...production, deletionPolicy: 'Retain' },
+    refused: { ...production, deletionPolicy: 'Delete' },
+    message: 'Production keeps its data when the instance is deleted',
+  },
+  {
     rule: 'ways through a policy need the policy',
     accepted: { ...minimalSpec, networkPolicy: { egress: [{ ports: [{ port: 443 }] }] } },
     refused: { ...minimalSpec, networkPolicy: { mode: 'Disabled', egress: [{ ports: [{ port: 443 }] }] } },

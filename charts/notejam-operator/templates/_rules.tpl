@@ -2,7 +2,7 @@
 {{- define "notejam-operator.rules" -}}
 - apiGroups: [notejam.io]
   resources: [notejaminstances]
-  verbs: [get, list, watch]
+  verbs: [get, list, watch, patch, delete]
 - apiGroups: [notejam.io]
   resources: [notejaminstances/status]
   verbs: [patch]

@@ -37,6 +37,44 @@ export interface NotejamInstance {
      */
     managementPolicy?: 'Managed' | 'Paused'
     /**
+     * runPolicy is Running, or Hibernated - no pod runs and the data is kept; a new image waits until the instance wakes.
+     */
+    runPolicy?: 'Running' | 'Hibernated'
+    /**
+     * hibernation lets the instance sleep by a schedule, as with runPolicy Hibernated. For Development and Test.
+     */
+    hibernation?: {
+      /**
+       * start is when it falls asleep, in five cron fields.
+       */
+      start: string
+      /**
+       * end is when it wakes, in five cron fields.
+       */
+      end: string
+      /**
+       * timeZone of both, an IANA name such as Europe/Kyiv.
+       */
+      timeZone?: string
+    }
+    /**
+     * expiration ends an instance of Development at an instant.
+     */
+    expiration?: {
+      /**
+       * time of the end.
+       */
+      time: string
+      /**
+       * action is Hibernate (also where Git would bring a deleted instance back), or Delete.
+       */
+      action?: 'Hibernate' | 'Delete'
+    }
+    /**
+     * deletionPolicy says what happens to the volume that the operator made, when the instance is deleted - Delete it too (the default in Development and Test), or Retain it (the default in Production). External databases and given claims always stay.
+     */
+    deletionPolicy?: 'Delete' | 'Retain'
+    /**
      * replicas is how many pods serve the app. Without it the environment decides (status.effectivePolicy.replicas); with SQLite it is at most 1. With 0 the app is stopped and the data kept.
      */
     replicas?: number

@@ -13,10 +13,14 @@ const stalledReasons = {
     'The image would change the database schema, and no backup can be taken before it; nothing was changed. Take one yourself and set spec.release.missingBackup to Accept, or give an image that leaves the schema as it is.',
   ClaimNotFound:
     'The PersistentVolumeClaim of database.sqlite.storage.existingClaim is not there. Create it, or create the instance anew without existingClaim.',
+  DatabaseConflict:
+    'Another instance uses the same database, volume or database Secret; nothing was touched. The message names it. Give each instance a database of its own.',
   DatabaseFenced:
     'The database bears the mark of another instance, or holds tables that are not of Notejam; nothing in it was changed. The message says what was seen. Use the database of this instance.',
   DowngradeRefused:
     'The image is older than the database schema allows: a contract migration removed what it needs. Go back to a newer image.',
+  HostConflict:
+    'Another instance is reached at one of the hosts; nothing was touched. The message names both. Give this instance another host.',
   ImagePullFailed:
     'A node cannot pull the image. Correct spec.image or spec.imagePullSecrets, or push the image: the pull is tried again by itself.',
   InspectionFailed:
@@ -56,6 +60,7 @@ export const conditionReasons = {
   Ready: {
     Serving: 'The release that the spec asks for is served.',
     ScaledToZero: 'spec.replicas is 0: nothing serves, as asked for, and the data is kept.',
+    Hibernated: 'The instance sleeps, as asked for: no pod runs, and the data is kept. The message says why and until when.',
     Starting: 'The first release is on its way.',
     Updating: 'A new release or a change of the pods is on its way.',
     Degraded: 'Fewer pods are ready than wanted, with no roll-out under way. The message says what the pods say.',
@@ -161,6 +166,8 @@ export const eventReasons = {
   MigrationSucceeded: 'The migration Job succeeded.',
   MigrationFailed: 'The migration Job failed.',
   RolloutStalled: 'The pods of a new image do not become ready.',
+  Expired: 'The time of spec.expiration has passed, and the instance is being deleted.',
+  VolumeRetained: 'The instance is being deleted, and its volume stays.',
   ScalingHandedOver: 'The HorizontalPodAutoscaler decides on the number of pods from now on.',
   Stalled: 'A person is needed; the message says for what.',
   NameConflict: 'An object of a needed name belongs to somebody else.',

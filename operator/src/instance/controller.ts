@@ -18,6 +18,8 @@ export const instanceAccess: readonly AccessRule[] = [
   { resource: notejamInstances, verbs: ['get'] },
   // To set blockOwnerDeletion on a child one must be allowed to change the owner's finalizers (admission plugin OwnerReferencesPermissionEnforcement).
   { resource: notejamInstances, subresource: 'finalizers', verbs: ['update'] },
+  // The finalizer of an instance whose volume stays, and the deletion of one whose time is over.
+  { resource: notejamInstances, verbs: ['patch', 'delete'] },
   ...applied.map((resource): AccessRule => ({ resource, verbs: ['get', 'create', 'patch', 'delete'] })),
   { resource: resources.secrets, verbs: ['get', 'create'] },
 ]

@@ -8,12 +8,14 @@ import { controllerOf, describeObject, keyOf, type KubeObject, type ObjectKey } 
 import { resources, type Resource } from '../kube/resource.ts'
 import type { ReconcileContext } from '../runtime/reconciler.ts'
 import { notejamInstances } from './kinds.ts'
+import { readHibernation, type Hibernation } from './hibernation.ts'
 import { readJobState, type JobState } from './job-state.ts'
 import { gatekeeperOf } from './release/gate.ts'
 import { phaseOf } from './release/steps.ts'
 import type { Stall } from './release/types.ts'
 import { readApproval } from './release/approval.ts'
 import { childResources } from './resources/children.ts'
+import { findRival, hostsOf, type Contender } from './rivals.ts'
 import { ownSecretName, releaseJobName, workloadName } from './resources/names.ts'
 import { decideScaling, type Scaling } from './scaling.ts'
 import { outlives, readSecrets, type SecretsState } from './secrets.ts'
@@ -52,6 +54,11 @@ export interface Observation {
   readonly problems: readonly Stall[]
   /** Objects of an earlier instance of the same name, which must be gone first. */
   readonly outlived: readonly string[]
+  /** Another instance has what this one wants, so nothing of it may be touched. */
+  readonly rivalled: boolean
+  /** Why the instance sleeps; undefined while it is awake. */
+  readonly asleep: string | undefined
+  readonly hibernation: Hibernation
   readonly now: number
 }
 
@@ -62,7 +69,12 @@ export async function observe(
   randomKey: (bytes: number) => string,
 ): Promise<Observation> {
   const { cache, client, signal, clock } = context
-  const policy = effectivePolicy(instance.spec)
+  const now = clock.now()
+  const hibernation = readHibernation(instance.spec, now)
+  // What is under way comes to its end first: a release that slept in the middle would never be seen to serve.
+  const asleep = instance.status?.operation === undefined ? hibernation.reason : undefined
+  const awakePolicy = effectivePolicy(instance.spec)
+  const policy = asleep === undefined ? awakePolicy : { ...awakePolicy, replicas: 0 }
   const uid = instance.metadata.uid ?? ''
   const key: ObjectKey = { namespace: instance.metadata.namespace ?? '', name: workloadName(instance) }
   const pods = cache.byIndex<Pod>(resources.pods, podsByInstance, `${key.namespace}/${key.name}`)
@@ -78,7 +90,10 @@ export async function observe(
   const foreign = outlived.length > 0 ? undefined : await findForeignWorkload(deployment, key, context)
   const appPods = pods.filter((pod) => pod.metadata.labels?.['app.kubernetes.io/component'] === 'app' && !hasEnded(pod))
   const gatekeeper = gatekeeperOf(instance)
-  const problems = [...secrets.problems, foreign, await findMissingClaim(instance, context)]
+  const rival = findRival(contenderOf(instance, secrets.address, context), othersOf(instance, context))
+  const schedule: Stall | undefined =
+    hibernation.invalid === undefined ? undefined : { reason: 'InvalidSchedule', message: hibernation.invalid }
+  const problems = [rival, ...secrets.problems, foreign, await findMissingClaim(instance, context), schedule]
   return {
     instance,
     policy,
@@ -100,8 +115,23 @@ export async function observe(
     secrets,
     problems: problems.filter((problem) => problem !== undefined),
     outlived,
-    now: clock.now(),
+    rivalled: rival !== undefined,
+    asleep,
+    hibernation,
+    now,
   }
+}
+
+function contenderOf(instance: NotejamInstance, address: string | undefined, { cache }: ReconcileContext): Contender {
+  const ingresses = cache.controlledBy(resources.ingresses, instance.metadata.uid ?? '')
+  return { instance, address, servedHosts: ingresses.flatMap(hostsOf) }
+}
+
+function othersOf({ metadata }: NotejamInstance, context: ReconcileContext): readonly Contender[] {
+  return context.cache
+    .list<NotejamInstance>(notejamInstances)
+    .filter((other) => other.metadata.uid !== metadata.uid)
+    .map((other) => contenderOf(other, other.status?.databaseIdentity?.address, context))
 }
 
 function findOutlived(instance: NotejamInstance, secrets: SecretsState, { cache }: ReconcileContext): readonly string[] {

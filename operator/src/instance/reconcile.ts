@@ -18,7 +18,9 @@ import {
   withdrawJob,
   type Applications,
 } from './apply.ts'
+import { expire, finishDeletion, guardVolume } from './deletion.ts'
 import { rolloutOf } from './deployed.ts'
+import { isOver } from './hibernation.ts'
 import { notejamInstances } from './kinds.ts'
 import { observe, type Observation } from './observe.ts'
 import { readGate } from './release/gate.ts'
@@ -55,15 +57,16 @@ const outlivedIntervalSeconds = 1
 export function createInstanceReconciler({ randomKey, random }: InstanceReconcilerOptions): Reconcile {
   return async (request, context) => {
     const instance = context.cache.get<NotejamInstance>(notejamInstances, request)
-    // The garbage collector deletes the children of a deleted instance: each has it as its owner.
-    if (instance === undefined || instance.metadata.deletionTimestamp !== undefined) return done
+    if (instance === undefined) return done
+    if (instance.metadata.deletionTimestamp !== undefined) return finishDeletion(instance, context)
+    if (!isPaused(instance) && isOver(instance.spec, context.clock.now())) return expire(instance, context)
 
-    const seen = await observe(instance, context, randomKey)
+    const seen = await observe(isPaused(instance) ? instance : await guardVolume(instance, context), context, randomKey)
     const plan = decide(seen)
     // While its database is emptied the app is at zero, whoever scales it otherwise.
     const observation: Observation = plan.stopApp ? { ...seen, scaling: { by: 'operator', replicas: 0 } } : seen
     try {
-      if (isPaused(instance) || observation.outlived.length > 0) {
+      if (isPaused(instance) || observation.outlived.length > 0 || observation.rivalled) {
         await report(instance, observation, plan, nothingApplied, context)
       } else {
         await act(observation, plan, context)
@@ -97,7 +100,7 @@ function decide(observation: Observation): ReleasePlan {
       seeds: spec.seed !== undefined,
     },
     paused: isPaused(instance) || observation.outlived.length > 0,
-    stopped: false,
+    stopped: observation.asleep !== undefined,
     wantsPods: policy.replicas > 0,
     blocked: observation.problems.length > 0,
     release,
@@ -157,6 +160,7 @@ async function report(
     rollout: plan.deploy === undefined ? undefined : rolloutOf(observation, plan.deploy),
     deployment: observation.deployment,
     scaling: observation.scaling,
+    asleep: observation.asleep,
     autoscaler: autoscalerOf(observation),
     problems: [...observation.problems, ...applied.problems],
     waitsFor: observation.outlived,
@@ -188,11 +192,19 @@ function tellStall(before: NotejamInstance, status: InstanceStatus, { recorder }
   recorder.event(before, { type: 'Warning', reason, action: 'Reconcile', note: `${stalled.reason}: ${stalled.message}` })
 }
 
-function nextLook({ problems, outlived, now }: Observation, { wait, wakeAt }: ReleasePlan, random: () => number): Result {
+function nextLook(
+  { problems, outlived, now, hibernation, instance }: Observation,
+  { wait, wakeAt }: ReleasePlan,
+  random: () => number,
+): Result {
   if (outlived.length > 0) return after(outlivedIntervalSeconds)
   if (problems.length > 0) return after(missingIntervalSeconds)
   const seconds = secretIntervalSeconds * (0.8 + 0.4 * random())
   if (wait?.reason === 'WaitingForGate') return after(gateIntervalSeconds)
-  if (wakeAt === undefined) return after(seconds)
-  return after(Math.min(seconds, longestSleepSeconds, Math.max(1, (wakeAt - now) / 1000)))
+  const { expiration } = instance.spec
+  const instants = [wakeAt, hibernation.nextChange, expiration === undefined ? undefined : Date.parse(expiration.time)]
+  const coming = instants
+    .filter((instant) => instant !== undefined && instant > now)
+    .map((instant) => Math.max(0.05, ((instant ?? now) - now) / 1000))
+  return after(Math.min(seconds, longestSleepSeconds, ...coming))
 }

@@ -64,6 +64,7 @@ function input(more: Partial<StatusInput> = {}, changes: Partial<InstanceSpec> =
     deployment: deployment(1),
     scaling: { by: 'operator', replicas: 1 },
     autoscaler: undefined,
+    asleep: undefined,
     problems: [],
     waitsFor: [],
     pending: [],
@@ -177,6 +178,18 @@ describe('computeStatus', () => {
       'zero replicas',
       input({ deployment: deployment(0) }, { replicas: 0 }),
       { Ready: 'True ScaledToZero', Available: 'False ScaledToZero' },
+      'Current',
+    ],
+    [
+      'sleep',
+      input({ deployment: deployment(0), asleep: 'spec.runPolicy is Hibernated', policy: { ...input().policy, replicas: 0 } }),
+      { Ready: 'True Hibernated', Reconciling: 'False Idle', Available: 'False ScaledToZero' },
+      'Current',
+    ],
+    [
+      'sleep from the beginning',
+      input({ plan: { ...settled, release: {}, deploy: undefined }, rollout: undefined, deployment: undefined, asleep: 'it sleeps' }),
+      { Ready: 'True Hibernated', Reconciling: 'False Idle', SchemaCurrent: 'False Behind' },
       'Current',
     ],
     [

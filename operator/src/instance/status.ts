@@ -21,6 +21,8 @@ export interface StatusInput {
   readonly deployment: Deployment | undefined
   /** Whoever decides on the number of pods. */
   readonly scaling: Scaling
+  /** Why the instance sleeps; undefined while it is awake. */
+  readonly asleep: string | undefined
   readonly autoscaler: HorizontalPodAutoscaler | undefined
   /** What is missing, in the way, or was refused; the first is the one that is shown. */
   readonly problems: readonly Stall[]
@@ -134,6 +136,7 @@ function findWork(input: StatusInput): Situation['work'] {
     case undefined:
       break
   }
+  if (plan.deploy === undefined && input.asleep !== undefined) return undefined
   if (plan.deploy === undefined) return { reason: 'Creating', message: 'The objects of the instance are being made' }
   if (rollout?.type === 'NotApplied' || (rollout?.type === 'Progressing' && !rollout.degraded)) {
     return { reason: 'RollingOut', message: `The pods are being replaced: ${rolloutMessage(rollout)}` }
@@ -180,6 +183,9 @@ function ready(input: StatusInput, { stall, work, available: count }: Situation)
   if (work !== undefined) {
     return condition('Ready', 'Unknown', plan.release.current === undefined ? 'Starting' : 'Updating', work.message, generation)
   }
+  if (input.asleep !== undefined) {
+    return condition('Ready', 'True', 'Hibernated', `${input.asleep}: no pod runs, the data is kept`, generation)
+  }
   if (policy.replicas === 0)
     return condition('Ready', 'True', 'ScaledToZero', 'spec.replicas is 0: nothing serves, the data is kept', generation)
   if (rollout?.type === 'Complete') {
@@ -205,9 +211,9 @@ function stalled({ instance }: StatusInput, { stall }: Situation): ConditionStat
   return condition('Stalled', 'True', stall.reason, stall.message, generation)
 }
 
-function available({ instance, policy }: StatusInput, { available: count }: Situation): ConditionState {
+function available({ instance, policy, asleep }: StatusInput, { available: count }: Situation): ConditionState {
   const generation = generationOf(instance)
-  if (policy.replicas === 0) return condition('Available', 'False', 'ScaledToZero', 'spec.replicas is 0', generation)
+  if (policy.replicas === 0) return condition('Available', 'False', 'ScaledToZero', asleep ?? 'spec.replicas is 0', generation)
   if (count === 0) return condition('Available', 'False', 'BelowMinimum', 'No pod serves', generation)
   return condition('Available', 'True', 'MinimumReplicas', 'At least one pod serves', generation)
 }
@@ -255,6 +261,7 @@ function scalingActive({ instance, policy, scaling, autoscaler }: StatusInput): 
     return condition('ScalingActive', 'False', 'FixedReplicas', `${replicas} ${replicas === 1 ? 'pod is' : 'pods are'} wanted`, generation)
   }
   const active = autoscaler?.status?.conditions?.find(({ type }) => type === 'ScalingActive')
+  if (replicas === 0) return condition('ScalingActive', 'False', 'FixedReplicas', 'No pod is wanted now', generation)
   if (scaling.by === 'operator' || active === undefined) {
     return condition('ScalingActive', 'Unknown', 'HandingOver', 'The autoscaler has not looked at the pods yet', generation)
   }
