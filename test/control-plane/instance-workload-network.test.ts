@@ -58,7 +58,7 @@ async function allowed(policies: readonly KubeObject[], connections: readonly Co
     ResolvedPortName: '',
     Protocol: protocol,
   }))
-  writeFileSync(policyFile, JSON.stringify(known))
+  writeFileSync(policyFile, JSON.stringify({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicyList', items: known }))
   writeFileSync(trafficFile, JSON.stringify(traffic))
   const text = await runCommand(cyclonus, [
     ...['analyze', '--mode', 'query-traffic', '--verbosity', 'error'],
