@@ -141,6 +141,42 @@ export const instanceRules: readonly RuleFixture[] = [
     message: 'an ingress needs at least one name in http.hosts',
   },
   {
+    rule: 'a host has one way in',
+    accepted: withHttp({ hosts: ['a.example'], gateway: { parentRefs: [{ name: 'main', namespace: 'infra' }] } }),
+    refused: withHttp({ hosts: ['a.example'], gateway: { parentRefs: [{ name: 'main' }] }, ingress: {} }),
+    message: 'http.ingress and http.gateway exclude each other',
+  },
+  {
+    rule: "the Service carries nobody's tracking annotations",
+    accepted: withHttp({ service: { type: 'LoadBalancer', annotations: { 'cloud.example/internal': 'true' } } }),
+    refused: withHttp({ service: { annotations: { 'meta.helm.sh/release-name': 'x' } } }),
+    message: 'cannot be set on the Service',
+  },
+  {
+    rule: 'a proxy is an address',
+    accepted: withHttp({ trustedProxies: ['10.0.0.0/8', 'fd00::/8', '192.0.2.1'] }),
+    refused: withHttp({ trustedProxies: ['proxy.example'] }),
+    message: 'a trusted proxy is an address or a range',
+  },
+  {
+    rule: 'labels of pods leave ours alone',
+    accepted: { ...minimalSpec, pod: { labels: { team: 'notes' }, nodeSelector: { disk: 'ssd' }, tolerations: [{ operator: 'Exists' }] } },
+    refused: { ...minimalSpec, pod: { labels: { 'app.kubernetes.io/name': 'other' } } },
+    message: 'labels of pods cannot be ones by which the operator finds them',
+  },
+  {
+    rule: 'annotations of pods leave ours alone',
+    accepted: { ...minimalSpec, pod: { annotations: { 'prometheus.io/scrape': 'true' } } },
+    refused: { ...minimalSpec, pod: { annotations: { 'notejam.io/template-hash': 'x' } } },
+    message: "annotations of pods cannot be the operator's own",
+  },
+  {
+    rule: 'what tools track by is not inherited',
+    accepted: { ...minimalSpec, inheritedMetadata: { labels: ['cost-center'], annotations: ['example.org/owner'] } },
+    refused: { ...minimalSpec, inheritedMetadata: { annotations: ['argocd.argoproj.io/tracking-id'] } },
+    message: 'are not inherited, those tools would take the copies for theirs',
+  },
+  {
     rule: 'a host is a DNS name',
     accepted: withHttp({ hosts: ['localhost', 'a-1.example.org'] }),
     refused: withHttp({ hosts: ['https://notes.example.org'] }),

@@ -106,6 +106,7 @@ describe('the network policies of an instance, evaluated by cyclonus', () => {
       own.find(({ metadata }) => metadata.labels['app.kubernetes.io/component'] === component)?.metadata.labels ?? {}
     const app = pod(scene.namespace, labelsOf('app'))
     const job = pod(scene.namespace, { ...labelsOf('migration') })
+    const smoke = pod(scene.namespace, { ...labelsOf('app'), 'app.kubernetes.io/component': 'smoke' })
     const neighbour = pod(scene.namespace, { app: 'other' })
     const otherTeam = pod('other-team', { app: 'other' })
     const monitoring = pod('monitoring', { app: 'prometheus' }, { 'notejam.io/monitoring': 'true' })
@@ -130,6 +131,10 @@ describe('the network policies of an instance, evaluated by cyclonus', () => {
       ['monitoring reads metrics', { from: monitoring, to: app, port: 9090 }, true],
       ['another team reads metrics', { from: otherTeam, to: app, port: 9090 }, false],
       ['a neighbour reads metrics', { from: neighbour, to: app, port: 9090 }, false],
+      ['the Job that tries pages reaches the app', { from: smoke, to: app, port: 8080 }, true],
+      ['it reaches the ops port', { from: smoke, to: app, port: 9090 }, false],
+      ['it reaches the web', { from: smoke, to: anywhere, port: 443 }, false],
+      ['a migration reaches the app', { from: job, to: app, port: 8080 }, false],
       ['somebody reaches the Job', { from: neighbour, to: job, port: 8080 }, false],
       ['the app reaches the Job', { from: app, to: job, port: 8080 }, false],
       ['other pods go where they like', { from: neighbour, to: anywhere, port: 443 }, true],

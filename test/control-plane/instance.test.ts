@@ -29,6 +29,7 @@ describe('an instance', () => {
       'Job notes-r1-expand',
       'NetworkPolicy notes',
       'NetworkPolicy notes-default',
+      'NetworkPolicy notes-smoke',
       'PersistentVolumeClaim notes-data',
       'Secret notes-session',
       'Service notes',
@@ -50,6 +51,7 @@ describe('an instance', () => {
     expect(instance?.status?.inventory?.map(({ kind }) => kind)).toEqual([
       'Deployment',
       'Ingress',
+      'NetworkPolicy',
       'NetworkPolicy',
       'NetworkPolicy',
       'PersistentVolumeClaim',

@@ -91,18 +91,24 @@ export function ownerReference(instance: NotejamInstance): OwnerReference {
   }
 }
 
-/** Metadata of a child: name, labels, owner. */
+function pick(from: Readonly<Record<string, string>> | undefined, names: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(names.flatMap((name) => (from?.[name] === undefined ? [] : [[name, from[name]]])))
+}
+
+/** Metadata of a child: name, labels, owner, and what the spec wants to be inherited; ours wins. */
 export function childMetadata(
   instance: NotejamInstance,
   component: Component,
   name: string,
   notes: Readonly<Record<string, string>> = {},
 ): ObjectMeta {
+  const { labels = [], annotations: inherited = [] } = instance.spec.inheritedMetadata ?? {}
+  const allNotes = { ...pick(instance.metadata.annotations, inherited), ...notes }
   return {
     name,
     ...(instance.metadata.namespace === undefined ? {} : { namespace: instance.metadata.namespace }),
-    labels: childLabels(instance.metadata.name, component),
-    ...(Object.keys(notes).length === 0 ? {} : { annotations: notes }),
+    labels: { ...pick(instance.metadata.labels, labels), ...childLabels(instance.metadata.name, component) },
+    ...(Object.keys(allNotes).length === 0 ? {} : { annotations: allNotes }),
     ownerReferences: [ownerReference(instance)],
   }
 }

@@ -303,6 +303,65 @@ export interface NotejamInstance {
        */
       hosts?: string[]
       /**
+       * gateway makes an HTTPRoute of the Gateway API for the hosts. Not together with ingress. The address is taken for https; app.publicURL says otherwise.
+       */
+      gateway?: {
+        /**
+         * parentRefs are the Gateways (or their listeners) that the route hangs on, as in an HTTPRoute.
+         *
+         * @minItems 1
+         */
+        parentRefs: [
+          {
+            /**
+             * name of the Gateway.
+             */
+            name: string
+            /**
+             * namespace of the Gateway; the instance's own if not given.
+             */
+            namespace?: string
+            /**
+             * sectionName is the listener of the Gateway; all that fit if not given.
+             */
+            sectionName?: string
+          },
+          ...{
+            /**
+             * name of the Gateway.
+             */
+            name: string
+            /**
+             * namespace of the Gateway; the instance's own if not given.
+             */
+            namespace?: string
+            /**
+             * sectionName is the listener of the Gateway; all that fit if not given.
+             */
+            sectionName?: string
+          }[],
+        ]
+      }
+      /**
+       * service tunes the Service before the app's pods.
+       */
+      service?: {
+        /**
+         * type of the Service.
+         */
+        type?: 'ClusterIP' | 'NodePort' | 'LoadBalancer'
+        /**
+         * annotations are set on the Service, for what a load balancer understands.
+         */
+        annotations?: {
+          [k: string]: string
+        }
+      }
+      /**
+       * trustedProxies are the address ranges of proxies whose word about who asks counts (X-Forwarded-For); private addresses if not given and there is an ingress or a gateway.
+       */
+      trustedProxies?: string[]
+      /**
        * ingress makes an Ingress for the hosts. Without it only the Service inside the cluster is there.
        */
       ingress?: {
@@ -379,6 +438,75 @@ export interface NotejamInstance {
        * priorityClassName of the app's pods.
        */
       priorityClassName?: string
+    }
+    /**
+     * pod tunes the pods of the app and of the Jobs.
+     */
+    pod?: {
+      /**
+       * labels are set on the app's pods beside the operator's own.
+       */
+      labels?: {
+        [k: string]: string
+      }
+      /**
+       * annotations are set on the app's pods.
+       */
+      annotations?: {
+        [k: string]: string
+      }
+      /**
+       * imagePullPolicy of all containers.
+       */
+      imagePullPolicy?: 'Always' | 'IfNotPresent' | 'Never'
+      /**
+       * serviceAccountName that the pods are known by; no token of it is mounted.
+       */
+      serviceAccountName?: string
+      /**
+       * nodeSelector holds the labels of the nodes that pods may run on.
+       */
+      nodeSelector?: {
+        [k: string]: string
+      }
+      /**
+       * tolerations of the pods, beside those for lost nodes.
+       */
+      tolerations?: {
+        /**
+         * key of the taint; every taint if not given.
+         */
+        key?: string
+        /**
+         * operator is Exists, or Equal to compare the value.
+         */
+        operator?: 'Exists' | 'Equal'
+        /**
+         * value of the taint.
+         */
+        value?: string
+        /**
+         * effect of the taint; every effect if not given.
+         */
+        effect?: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute'
+        /**
+         * tolerationSeconds is how long a taint with effect NoExecute is borne.
+         */
+        tolerationSeconds?: number
+      }[]
+    }
+    /**
+     * inheritedMetadata names labels and annotations of the instance that are copied to every object that the operator makes for it (not to the pods, which a change would restart; see pod).
+     */
+    inheritedMetadata?: {
+      /**
+       * labels to copy, by name.
+       */
+      labels?: string[]
+      /**
+       * annotations to copy, by name.
+       */
+      annotations?: string[]
     }
     /**
      * networkPolicy closes the pods but for what they need - names, the database, the mail server, their web port, and metrics for the pods of namespaces labelled notejam.io/monitoring=true.

@@ -103,6 +103,8 @@ function formatPublicURL(spec: InstanceSpec): string | undefined {
   const given = spec.app?.publicURL
   if (given !== undefined) return given.replace(/\/$/, '')
   const host = spec.http?.hosts?.[0]
+  // What a Gateway listens on is not ours to see; TLS is what it is mostly there for, and app.publicURL says otherwise.
+  if (host !== undefined && spec.http?.gateway !== undefined) return `https://${host}`
   if (host === undefined || spec.http?.ingress === undefined) return undefined
   return `${spec.http.ingress.tls === undefined ? 'http' : 'https'}://${host}`
 }

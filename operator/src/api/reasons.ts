@@ -19,6 +19,8 @@ const stalledReasons = {
     'The database bears the mark of another instance, or holds tables that are not of Notejam; nothing in it was changed. The message says what was seen. Use the database of this instance.',
   DowngradeRefused:
     'The image is older than the database schema allows: a contract migration removed what it needs. Go back to a newer image.',
+  GatewayAPIMissing:
+    'spec.http.gateway needs the Gateway API, which the cluster does not serve. Install its definitions, or use http.ingress.',
   HostConflict:
     'Another instance is reached at one of the hosts; nothing was touched. The message names both. Give this instance another host.',
   ImagePullFailed:

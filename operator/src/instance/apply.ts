@@ -11,6 +11,7 @@ import { deployOf } from './release/journal.ts'
 import type { ReleasePlan, Stall } from './release/types.ts'
 import { optionalChildren, renderChildren, type Child } from './resources/children.ts'
 import { phaseOf, type Phase } from './release/steps.ts'
+import { httpRoutes } from './resources/http-route.ts'
 import { buildReleaseJob } from './resources/release-job.ts'
 import { needsHandOver } from './scaling.ts'
 
@@ -66,6 +67,7 @@ export async function applyChildren(observation: Observation, plan: ReleasePlan,
   let refused: Error | undefined
   await settleScaling(observation, context)
   for (const { resource, desired } of childrenOf(observation, plan)) {
+    if (resource === httpRoutes && !context.cache.has(httpRoutes)) continue
     try {
       const { object } = await context.applier.apply({ resource, desired, owner: observation.instance })
       objects.push(object)

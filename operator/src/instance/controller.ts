@@ -6,6 +6,7 @@ import { source, type AccessRule } from '../runtime/source.ts'
 import { notejamInstances } from './kinds.ts'
 import { podsByInstance } from './observe.ts'
 import { childResources } from './resources/children.ts'
+import { httpRoutes } from './resources/http-route.ts'
 import { createInstanceReconciler, type InstanceReconcilerOptions } from './reconcile.ts'
 
 /** Children that are applied: read by name where they may be somebody else's, written, deleted. */
@@ -30,7 +31,7 @@ export function instanceController(options: InstanceReconcilerOptions): Controll
     name: 'notejaminstance',
     primary: { resource: notejamInstances },
     sources: [
-      ...applied.map((resource) => source({ resource, labelSelector: managedBySelector })),
+      ...applied.map((resource) => source({ resource, labelSelector: managedBySelector, optional: resource === httpRoutes })),
       source<Pod>({
         resource: resources.pods,
         labelSelector: managedBySelector,

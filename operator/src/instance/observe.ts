@@ -16,6 +16,7 @@ import type { Stall } from './release/types.ts'
 import { readApproval } from './release/approval.ts'
 import { childResources } from './resources/children.ts'
 import { findRival, hostsOf, type Contender } from './rivals.ts'
+import { httpRoutes } from './resources/http-route.ts'
 import { ownSecretName, releaseJobName, workloadName } from './resources/names.ts'
 import { decideScaling, type Scaling } from './scaling.ts'
 import { outlives, readSecrets, type SecretsState } from './secrets.ts'
@@ -93,7 +94,11 @@ export async function observe(
   const rival = findRival(contenderOf(instance, secrets.address, context), othersOf(instance, context))
   const schedule: Stall | undefined =
     hibernation.invalid === undefined ? undefined : { reason: 'InvalidSchedule', message: hibernation.invalid }
-  const problems = [rival, ...secrets.problems, foreign, await findMissingClaim(instance, context), schedule]
+  const gateway: Stall | undefined =
+    instance.spec.http?.gateway === undefined || cache.has(httpRoutes)
+      ? undefined
+      : { reason: 'GatewayAPIMissing', message: gatewayMissing }
+  const problems = [rival, gateway, ...secrets.problems, foreign, await findMissingClaim(instance, context), schedule]
   return {
     instance,
     policy,
@@ -122,9 +127,13 @@ export async function observe(
   }
 }
 
+const gatewayMissing =
+  'The cluster does not serve httproutes.gateway.networking.k8s.io/v1; install the Gateway API (it is looked for every five minutes), or use http.ingress'
+
 function contenderOf(instance: NotejamInstance, address: string | undefined, { cache }: ReconcileContext): Contender {
-  const ingresses = cache.controlledBy(resources.ingresses, instance.metadata.uid ?? '')
-  return { instance, address, servedHosts: ingresses.flatMap(hostsOf) }
+  const uid = instance.metadata.uid ?? ''
+  const doors = [...cache.controlledBy(resources.ingresses, uid), ...cache.controlledBy(httpRoutes, uid)]
+  return { instance, address, servedHosts: doors.flatMap(hostsOf) }
 }
 
 function othersOf({ metadata }: NotejamInstance, context: ReconcileContext): readonly Contender[] {

@@ -11,10 +11,14 @@ export interface Contender {
   readonly servedHosts: readonly string[]
 }
 
-/** Hosts of the rules of an Ingress. */
-export function hostsOf(ingress: KubeObject): readonly string[] {
-  const { rules = [] } = (ingress as { readonly spec?: { readonly rules?: readonly { readonly host?: string }[] } }).spec ?? {}
-  return rules.flatMap(({ host }) => (host === undefined ? [] : [host]))
+interface Door extends KubeObject {
+  readonly spec?: { readonly rules?: readonly { readonly host?: string }[]; readonly hostnames?: readonly string[] }
+}
+
+/** Hosts of an Ingress or an HTTPRoute. */
+export function hostsOf(door: Door): readonly string[] {
+  const { rules = [], hostnames = [] } = door.spec ?? {}
+  return [...hostnames, ...rules.flatMap(({ host }) => (host === undefined ? [] : [host]))]
 }
 
 /**
@@ -42,7 +46,8 @@ export function findRival(own: Contender, others: readonly Contender[]): Stall |
 }
 
 function wantedHosts({ spec }: NotejamInstance): readonly string[] {
-  return spec.http?.ingress === undefined ? [] : (spec.http.hosts ?? [])
+  const { ingress, gateway, hosts = [] } = spec.http ?? {}
+  return ingress === undefined && gateway === undefined ? [] : hosts
 }
 
 function sharesDatabase(own: Contender, other: Contender): boolean {

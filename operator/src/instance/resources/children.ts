@@ -5,6 +5,7 @@ import { buildAutoscaler } from './autoscaler.ts'
 import { buildClaim } from './claim.ts'
 import { buildDeployment, type DeploymentInput } from './deployment.ts'
 import { buildDisruptionBudget } from './disruption-budget.ts'
+import { buildHTTPRoute, httpRoutes } from './http-route.ts'
 import { buildIngress } from './ingress.ts'
 import { buildNetworkPolicies, type NetworkInput } from './network-policies.ts'
 import type { RenderInput } from './render-input.ts'
@@ -28,6 +29,7 @@ export const optionalChildren: readonly Resource[] = [
   resources.networkPolicies,
   resources.podDisruptionBudgets,
   resources.ingresses,
+  httpRoutes,
   resources.horizontalPodAutoscalers,
 ]
 
@@ -54,6 +56,7 @@ export function renderChildren(input: ChildrenInput, deployment: Omit<Deployment
     [resources.deployments, deployment === undefined ? undefined : buildDeployment({ ...input, ...deployment })],
     [resources.podDisruptionBudgets, buildDisruptionBudget(input)],
     [resources.ingresses, buildIngress(input)],
+    [httpRoutes, buildHTTPRoute(input)],
     // Only over a Deployment whose replicas were handed over: two would set them otherwise.
     [resources.horizontalPodAutoscalers, input.scaling.by === 'autoscaler' ? buildAutoscaler(input) : undefined],
   ]

@@ -3,7 +3,16 @@ import { annotations, childLabels, childMetadata, selectorLabels } from '../../a
 import type { DynamicObject } from '../../kube/object.ts'
 import type { Scaling } from '../scaling.ts'
 import { workloadName } from './names.ts'
-import { commonEnvironment, commonMounts, commonVolumes, hardenedContainer, hardenedPod, pullSecrets } from './pod.ts'
+import {
+  commonEnvironment,
+  commonMounts,
+  commonVolumes,
+  hardenedContainer,
+  hardenedPod,
+  podPlacement,
+  pullPolicy,
+  pullSecrets,
+} from './pod.ts'
 import { ports, type PodInput } from './render-input.ts'
 
 /** What a Deployment depends on beside the instance. */
@@ -61,17 +70,19 @@ export function templateHash(input: DeploymentInput): string {
 
 function buildTemplate(input: DeploymentInput) {
   const { instance } = input
-  const labels = childLabels(instance.metadata.name, 'app')
+  const { pod = {} } = instance.spec
+  const labels = { ...pod.labels, ...childLabels(instance.metadata.name, 'app') }
   const ending = endings[input.policy.rolloutStrategy]
   const spec = {
     ...hardenedPod(),
     ...pullSecrets(input),
+    ...podPlacement(input),
     ...placement(input),
     terminationGracePeriodSeconds: ending.preStop + ending.drain + ending.stop + ending.margin,
     containers: [buildContainer(input)],
     volumes: commonVolumes(input),
   }
-  const notes = { [annotations.secretHash]: input.secretHash }
+  const notes = { ...pod.annotations, [annotations.secretHash]: input.secretHash }
   const hash = createHash('sha256').update(JSON.stringify({ notes, labels, spec })).digest('hex').slice(0, 16)
   return { metadata: { labels, annotations: { ...notes, [annotations.templateHash]: hash } }, spec }
 }
@@ -80,6 +91,7 @@ function buildContainer(input: DeploymentInput) {
   return {
     name: 'app',
     image: input.image,
+    ...pullPolicy(input),
     args: ['serve'],
     ...hardenedContainer(),
     env: [...commonEnvironment(input), ...servingEnvironment(input)],
@@ -105,11 +117,14 @@ function lifecycle({ policy }: DeploymentInput) {
 
 function servingEnvironment({ instance, policy }: DeploymentInput) {
   const { drain, stop } = endings[policy.rolloutStrategy]
+  const { trustedProxies, ingress, gateway } = instance.spec.http ?? {}
+  const behindProxy = ingress === undefined && gateway === undefined ? undefined : 'uniquelocal'
+  const proxies = trustedProxies === undefined || trustedProxies.length === 0 ? behindProxy : trustedProxies.join(',')
   return [
     { name: 'DRAIN_SECONDS', value: String(drain) },
     { name: 'STOP_TIMEOUT_SECONDS', value: String(stop) },
     // An ingress controller is a pod: its address is a private one. What it says about who asks and how counts.
-    ...(instance.spec.http?.ingress === undefined ? [] : [{ name: 'TRUSTED_PROXIES', value: 'uniquelocal' }]),
+    ...(proxies === undefined ? [] : [{ name: 'TRUSTED_PROXIES', value: proxies }]),
   ]
 }
 
@@ -139,12 +154,15 @@ function placement({ instance, policy }: DeploymentInput) {
       spread('topology.kubernetes.io/zone', availability?.zoneSpread === 'Required' ? 'DoNotSchedule' : 'ScheduleAnyway'),
       spread('kubernetes.io/hostname', 'ScheduleAnyway'),
     ],
-    tolerations: ['not-ready', 'unreachable'].map((condition) => ({
-      key: `node.kubernetes.io/${condition}`,
-      operator: 'Exists',
-      effect: 'NoExecute',
-      tolerationSeconds,
-    })),
+    tolerations: [
+      ...(instance.spec.pod?.tolerations ?? []),
+      ...['not-ready', 'unreachable'].map((condition) => ({
+        key: `node.kubernetes.io/${condition}`,
+        operator: 'Exists',
+        effect: 'NoExecute',
+        tolerationSeconds,
+      })),
+    ],
   }
 }
 

@@ -30,6 +30,8 @@ export function buildNetworkPolicies(input: NetworkInput): readonly DynamicObjec
     metadata: childMetadata(instance, 'app', name),
     spec: { ...spec, policyTypes: ['Ingress', 'Egress'] },
   })
+  const smoke = selectorLabels(instance.metadata.name, 'smoke')
+  const app = selectorLabels(instance.metadata.name, 'app')
   return [
     policy(childName(instance.metadata.name, 'default'), {
       podSelector: { matchLabels: instanceLabels(instance.metadata.name) },
@@ -40,12 +42,18 @@ export function buildNetworkPolicies(input: NetworkInput): readonly DynamicObjec
       ],
     }),
     policy(workloadName(instance), {
-      podSelector: { matchLabels: selectorLabels(instance.metadata.name, 'app') },
+      podSelector: { matchLabels: app },
       ingress: [
         { ...webPeers(input), ports: [port(ports.http)] },
+        { from: [{ podSelector: { matchLabels: smoke } }], ports: [port(ports.http)] },
         { from: [{ namespaceSelector: { matchLabels: { [monitoringLabel]: 'true' } } }], ports: [port(ports.ops)] },
       ],
       egress: [...(input.mail === undefined ? [] : [way(input.mail)]), ...(instance.spec.networkPolicy?.egress ?? [])],
+    }),
+    // The Job that tries the pages of what serves.
+    policy(childName(instance.metadata.name, 'smoke'), {
+      podSelector: { matchLabels: smoke },
+      egress: [{ to: [{ podSelector: { matchLabels: app } }], ports: [port(ports.http)] }],
     }),
   ]
 }
@@ -57,7 +65,8 @@ export function buildNetworkPolicies(input: NetworkInput): readonly DynamicObjec
 function webPeers({ instance }: RenderInput): { readonly from?: readonly unknown[] } {
   const { http, networkPolicy } = instance.spec
   if (networkPolicy?.ingress !== undefined) return { from: networkPolicy.ingress }
-  return http?.ingress === undefined ? { from: [{ podSelector: {} }] } : {}
+  const isExposed = http?.ingress !== undefined || http?.gateway !== undefined || (http?.service?.type ?? 'ClusterIP') !== 'ClusterIP'
+  return isExposed ? {} : { from: [{ podSelector: {} }] }
 }
 
 function way({ port: number, address }: Endpoint) {

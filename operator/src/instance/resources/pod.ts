@@ -102,6 +102,22 @@ export function commonMounts({ connection }: PodInput): readonly unknown[] {
   ]
 }
 
+/** Where the pods of the app and of the Jobs may run, and as whom they are known; no token is mounted in any case. */
+export function podPlacement({ instance }: RenderInput): { readonly tolerations?: readonly unknown[]; readonly [field: string]: unknown } {
+  const { nodeSelector, tolerations, serviceAccountName } = instance.spec.pod ?? {}
+  return {
+    ...(nodeSelector === undefined ? {} : { nodeSelector }),
+    ...(tolerations === undefined ? {} : { tolerations }),
+    ...(serviceAccountName === undefined ? {} : { serviceAccountName }),
+  }
+}
+
+/** When the image is pulled; what Kubernetes makes of the tag if nobody said so. */
+export function pullPolicy({ instance }: RenderInput): { readonly imagePullPolicy?: string } {
+  const policy = instance.spec.pod?.imagePullPolicy
+  return policy === undefined ? {} : { imagePullPolicy: policy }
+}
+
 /** Secrets for the pull, if any. */
 export function pullSecrets({ instance }: RenderInput): Readonly<Record<string, unknown>> {
   const secrets = instance.spec.imagePullSecrets ?? []

@@ -3,7 +3,16 @@ import type { DatabaseIdentity, InstanceSpec } from '../../api/notejam.ts'
 import type { DynamicObject } from '../../kube/object.ts'
 import type { Phase } from '../release/steps.ts'
 import { releaseJobName, workloadName } from './names.ts'
-import { commonEnvironment, commonMounts, commonVolumes, hardenedContainer, hardenedPod, pullSecrets } from './pod.ts'
+import {
+  commonEnvironment,
+  commonMounts,
+  commonVolumes,
+  hardenedContainer,
+  hardenedPod,
+  podPlacement,
+  pullPolicy,
+  pullSecrets,
+} from './pod.ts'
 import { ports, type PodInput } from './render-input.ts'
 
 /** What the Job of a release's step depends on beside the instance. */
@@ -67,6 +76,7 @@ export function buildReleaseJob(input: ReleaseJobInput): DynamicObject {
         spec: {
           ...hardenedPod(),
           ...pullSecrets(input),
+          ...podPlacement(input),
           restartPolicy: 'Never',
           activeDeadlineSeconds: deadline,
           terminationGracePeriodSeconds: stopSeconds,
@@ -97,7 +107,14 @@ function deadlineOf({ phase, policy }: ReleaseJobInput): number {
 
 function buildContainer(input: ReleaseJobInput) {
   const { phase, image, policy } = input
-  const base = { name: containerNames[phase], image, args: argumentsOf(input), ...hardenedContainer(), resources: policy.resources }
+  const base = {
+    name: containerNames[phase],
+    image,
+    args: argumentsOf(input),
+    ...pullPolicy(input),
+    ...hardenedContainer(),
+    resources: policy.resources,
+  }
   // They talk to the app alone, so they get neither keys nor the database.
   if (phase === 'smoke' || phase === 'verify') return base
   return { ...base, env: commonEnvironment(input), volumeMounts: commonMounts(input) }
@@ -138,6 +155,7 @@ function buildSidecar(input: ReleaseJobInput) {
     image: input.image,
     args: ['serve'],
     restartPolicy: 'Always',
+    ...pullPolicy(input),
     ...hardenedContainer(),
     env: [...commonEnvironment(input), { name: 'DRAIN_SECONDS', value: '0' }, { name: 'STOP_TIMEOUT_SECONDS', value: '5' }],
     resources: input.policy.resources,

@@ -22,7 +22,14 @@ export function sampleInstance(spec: InstanceSpec, more: Partial<Pick<NotejamIns
   return {
     apiVersion: 'notejam.io/v1',
     kind: 'NotejamInstance',
-    metadata: { name: 'notes', namespace: 'team', uid: '11111111-2222-4333-8444-555555555555', generation: 1 },
+    metadata: {
+      name: 'notes',
+      namespace: 'team',
+      uid: '11111111-2222-4333-8444-555555555555',
+      generation: 1,
+      labels: { 'cost-center': '42', tier: 'gold' },
+      annotations: { 'example.org/owner': 'ada', 'example.org/other': 'x' },
+    },
     spec,
     ...more,
   }
@@ -46,6 +53,21 @@ export const samples = {
       image: 'registry.example/notejam:main',
       database: { type: 'SQLite', sqlite: { storage: { existingClaim: 'mine' } } },
       resources: { limits: { memory: '128Mi' } },
+      http: {
+        hosts: ['dev.example.org'],
+        gateway: { parentRefs: [{ name: 'main', namespace: 'infra' }] },
+        service: { type: 'NodePort', annotations: { 'cloud.example/internal': 'true' } },
+        trustedProxies: ['10.0.0.0/8', 'fd00::/8'],
+      },
+      pod: {
+        labels: { team: 'notes' },
+        annotations: { 'prometheus.io/scrape': 'true' },
+        imagePullPolicy: 'IfNotPresent',
+        serviceAccountName: 'notes',
+        nodeSelector: { disk: 'ssd' },
+        tolerations: [{ key: 'dedicated', operator: 'Exists' }],
+      },
+      inheritedMetadata: { labels: ['cost-center', 'missing'], annotations: ['example.org/owner'] },
       app: { secretRef: { name: 'my-key' }, extraEnv: [{ name: 'LOG_LEVEL', value: 'debug' }] },
     }),
     database: {},
