@@ -3,9 +3,10 @@ import type { KubeObject } from '../cluster/api-client.ts'
 import { waitFor } from '../cluster/wait-for.ts'
 import { controlPlaneApi } from '../support/control-plane.ts'
 import { applyCrds } from '../support/crds.ts'
-import { deploymentType, Scene } from './instance-scene.ts'
+import { deploymentType, instanceType, Scene } from './instance-scene.ts'
 
 const api = controlPlaneApi()
+const serviceType = { apiVersion: 'v1', kind: 'Service' }
 const autoscalerType = { apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler' }
 
 interface Deployment extends KubeObject {
@@ -119,5 +120,85 @@ describe('autoscaling', () => {
 
     await scene.edit({ autoscaling: { metrics: [{ type: 'Pods' }] } })
     expect(await scene.until('Stalled', 'True', 'ApplyRefused')).toContain('HorizontalPodAutoscaler notes was refused')
+  })
+})
+
+/** As much of the Gateway API as the operator sees of it: the kind is served. Its own validation is not here. */
+const routeDefinition: KubeObject = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: {
+    name: 'httproutes.gateway.networking.k8s.io',
+    annotations: { 'api-approved.kubernetes.io': 'https://github.com/kubernetes-sigs/gateway-api/pull/3328' },
+  },
+  spec: {
+    group: 'gateway.networking.k8s.io',
+    scope: 'Namespaced',
+    names: { kind: 'HTTPRoute', listKind: 'HTTPRouteList', plural: 'httproutes', singular: 'httproute' },
+    versions: [
+      {
+        name: 'v1',
+        served: true,
+        storage: true,
+        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+      },
+    ],
+  },
+}
+
+describe('what an instance passes on', () => {
+  it('hangs a route on a Gateway, and gives names, nodes and addresses to its children', async () => {
+    await api.apply(routeDefinition)
+    const routeType = { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'HTTPRoute' }
+    await waitFor(async () => (await api.call('GET', '/apis/gateway.networking.k8s.io/v1')).text.includes('"httproutes"'), {
+      what: 'the Gateway API',
+      timeoutMs: 15_000,
+      intervalMs: 50,
+    })
+    const scene = await openWithDatabase()
+    await scene.create('good-1', {
+      replicas: 1,
+      database: external,
+      http: {
+        hosts: ['gateway.example.org'],
+        gateway: { parentRefs: [{ name: 'main', namespace: 'infra' }] },
+        service: { type: 'NodePort', annotations: { 'cloud.example/internal': 'true' } },
+        trustedProxies: ['10.0.0.0/8', '192.0.2.1'],
+      },
+      pod: { labels: { team: 'notes' }, tolerations: [{ key: 'dedicated', operator: 'Exists' }] },
+      inheritedMetadata: { labels: ['cost-center'] },
+    })
+    await api.patch(instanceType, 'notes', scene.namespace, { metadata: { labels: { 'cost-center': '42', other: 'x' } } })
+    await scene.served('good-1')
+
+    const route = await waitFor(() => api.get(routeType, 'notes', scene.namespace), {
+      what: 'the route',
+      timeoutMs: 15_000,
+      intervalMs: 40,
+    })
+    expect(route['spec']).toMatchObject({ hostnames: ['gateway.example.org'], parentRefs: [{ name: 'main', namespace: 'infra' }] })
+    const service = await api.get(serviceType, 'notes', scene.namespace)
+    expect(service).toMatchObject({ metadata: { annotations: { 'cloud.example/internal': 'true' } }, spec: { type: 'NodePort' } })
+    const template = JSON.stringify((await deploymentOf(scene)).spec.template)
+    expect(template).toContain('"team":"notes"')
+    expect(template).toContain('{"key":"dedicated","operator":"Exists"}')
+    expect(template).toContain('{"name":"TRUSTED_PROXIES","value":"10.0.0.0/8,192.0.2.1"}')
+    expect(await scene.get()).toMatchObject({ status: { url: 'https://gateway.example.org' } })
+    await waitFor(
+      async () => {
+        const children = (await scene.children()).filter(({ kind }) => kind !== 'Job' && kind !== 'Secret')
+        return children.every(
+          ({ metadata }) => JSON.stringify(metadata).includes('"cost-center":"42"') && !JSON.stringify(metadata).includes('"other"'),
+        )
+      },
+      { what: 'the inherited label on every child', timeoutMs: 15_000, intervalMs: 100 },
+    )
+
+    await scene.edit({ http: { gateway: null, service: null } })
+    await waitFor(async () => (await api.get(routeType, 'notes', scene.namespace)) === undefined, {
+      what: 'no route',
+      timeoutMs: 15_000,
+      intervalMs: 40,
+    })
   })
 })

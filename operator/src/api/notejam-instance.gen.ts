@@ -116,6 +116,15 @@ export interface NotejamInstance {
        */
       type: 'SQLite' | 'PostgreSQL' | 'MySQL'
       /**
+       * adopt takes over a database that outlived its instance. Without it one that bears another instance's mark is refused (DatabaseFenced).
+       */
+      adopt?: {
+        /**
+         * instanceUID is the UID that the mark in the database names, as the refusal shows it; none for a Notejam without a mark.
+         */
+        instanceUID: string
+      }
+      /**
        * poolSizePerReplica is how many connections one pod opens at most; 10 if not given. Not used with SQLite.
        */
       poolSizePerReplica?: number

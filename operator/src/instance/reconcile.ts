@@ -85,6 +85,7 @@ function decide(observation: Observation): ReleasePlan {
   const { spec, status, metadata } = instance
   return planRelease({
     instanceUID: metadata.uid ?? '',
+    adopt: spec.database.adopt?.instanceUID,
     environment: spec.environment,
     image: spec.image,
     retryToken: spec.release?.retryToken,

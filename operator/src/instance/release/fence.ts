@@ -14,8 +14,12 @@ export type Inspection =
  * at which it was seen, which is the fifth.
  */
 export function judgeInspection(draft: Draft, { database, identity, pending = 0 }: Succeeded): Inspection {
-  const { identity: known, instanceUID, environment, address } = draft
+  const { identity: known, instanceUID, environment, address, adopt } = draft
   if (database === 'foreign') return refuse('the database holds tables that are not of Notejam')
+  // Named by a person as the owner before: the migration puts our mark in the place of its own.
+  if (adopt !== undefined && database !== 'empty' && adopt === (identity?.instanceUID ?? 'none')) {
+    return { inspected: { database: 'Ours', pending }, identity: undefined }
+  }
   if (identity === undefined) {
     if (database === 'empty') return { inspected: { database: 'Empty', pending }, identity: undefined }
     return refuse('the database holds a Notejam, but no mark of an instance')

@@ -47,6 +47,8 @@ export interface ReleaseWindow {
 /** Everything that the next step of a release depends on. */
 export interface ReleaseObservation {
   readonly instanceUID: string
+  /** The instance whose database is taken over; `none` for one without a mark. */
+  readonly adopt?: string | undefined
   readonly environment: Environment
   /** Image of the spec. */
   readonly image: string

@@ -117,7 +117,9 @@ function buildContainer(input: ReleaseJobInput) {
   }
   // They talk to the app alone, so they get neither keys nor the database.
   if (phase === 'smoke' || phase === 'verify') return base
-  return { ...base, env: commonEnvironment(input), volumeMounts: commonMounts(input) }
+  const adopt = input.instance.spec.database.adopt?.instanceUID
+  const takeOver = phase === 'expand' && adopt !== undefined ? [{ name: 'NOTEJAM_ADOPT', value: adopt }] : []
+  return { ...base, env: [...commonEnvironment(input), ...takeOver], volumeMounts: commonMounts(input) }
 }
 
 function argumentsOf(input: ReleaseJobInput): readonly string[] {

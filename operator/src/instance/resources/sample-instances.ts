@@ -77,7 +77,11 @@ export const samples = {
       environment: 'Test',
       image: 'registry.example/notejam:1.0.0',
       replicas: 1,
-      database: { type: 'MySQL', external: { secretRef: { name: 'notes-db' }, tls: { mode: 'Disable' } } },
+      database: {
+        type: 'MySQL',
+        adopt: { instanceUID: 'the-owner-before' },
+        external: { secretRef: { name: 'notes-db' }, tls: { mode: 'Disable' } },
+      },
       imagePullSecrets: [{ name: 'registry' }],
     }),
     database: { url: 'mysql://notes:secret@db.example:3306/notes' },
