@@ -49,7 +49,7 @@ export function describeConnection({ database }: InstanceSpec, entries: Readonly
   if (url !== undefined && !schemes[type].test(url)) return { wrongScheme: true }
   const endpoint =
     url === undefined
-      ? endpointOf(entries.get('host')?.toString().trim() ?? '', Number(entries.get('port')?.toString() ?? standardPorts[type]))
+      ? endpointOf(entries.get('host')?.toString().trim() ?? '', Number(entries.get('port')?.toString().trim() || standardPorts[type]))
       : endpointOfURL(url)
   if (endpoint === undefined || !(endpoint.port > 0 && endpoint.port < 65_536)) return { wrongAddress: true }
   const ca = external.tls?.caSecretRef?.name

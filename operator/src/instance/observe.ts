@@ -91,7 +91,7 @@ export async function observe(
   const foreign = outlived.length > 0 ? undefined : await findForeignWorkload(deployment, key, context)
   const appPods = pods.filter((pod) => pod.metadata.labels?.['app.kubernetes.io/component'] === 'app' && !hasEnded(pod))
   const gatekeeper = gatekeeperOf(instance)
-  const rival = findRival(contenderOf(instance, secrets.address, context), othersOf(instance, context))
+  const rival = findConflict(instance, secrets.address, context)
   const schedule: Stall | undefined =
     hibernation.invalid === undefined ? undefined : { reason: 'InvalidSchedule', message: hibernation.invalid }
   const gateway: Stall | undefined =
@@ -130,17 +130,21 @@ export async function observe(
 const gatewayMissing =
   'The cluster does not serve httproutes.gateway.networking.k8s.io/v1; install the Gateway API (it is looked for every five minutes), or use http.ingress'
 
-function contenderOf(instance: NotejamInstance, address: string | undefined, { cache }: ReconcileContext): Contender {
-  const uid = instance.metadata.uid ?? ''
-  const doors = [...cache.controlledBy(resources.ingresses, uid), ...cache.controlledBy(httpRoutes, uid)]
-  return { instance, address, servedHosts: doors.flatMap(hostsOf) }
-}
-
-function othersOf({ metadata }: NotejamInstance, context: ReconcileContext): readonly Contender[] {
-  return context.cache
-    .list<NotejamInstance>(notejamInstances)
-    .filter((other) => other.metadata.uid !== metadata.uid)
-    .map((other) => contenderOf(other, other.status?.databaseIdentity?.address, context))
+/** Holds the instance against all others that the operator watches. */
+function findConflict(instance: NotejamInstance, address: string | undefined, { cache }: ReconcileContext): Stall | undefined {
+  const served = new Map<string, readonly string[]>()
+  for (const door of [...cache.list(resources.ingresses), ...cache.list(httpRoutes)]) {
+    const owner = controllerOf(door)?.uid ?? ''
+    served.set(owner, [...(served.get(owner) ?? []), ...hostsOf(door)])
+  }
+  const contender = (of: NotejamInstance, at: string | undefined): Contender => {
+    return { instance: of, address: at, servedHosts: served.get(of.metadata.uid ?? '') ?? [] }
+  }
+  const others = cache.list<NotejamInstance>(notejamInstances).filter(({ metadata }) => metadata.uid !== instance.metadata.uid)
+  return findRival(
+    contender(instance, address),
+    others.map((other) => contender(other, other.status?.databaseIdentity?.address)),
+  )
 }
 
 function findOutlived(instance: NotejamInstance, secrets: SecretsState, { cache }: ReconcileContext): readonly string[] {

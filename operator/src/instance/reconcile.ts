@@ -100,7 +100,7 @@ function decide(observation: Observation): ReleasePlan {
       migrationDeadlineSeconds: policy.migrationDeadlineSeconds,
       seeds: spec.seed !== undefined,
     },
-    paused: isPaused(instance) || observation.outlived.length > 0,
+    paused: isPaused(instance) || observation.outlived.length > 0 || observation.rivalled,
     stopped: observation.asleep !== undefined,
     wantsPods: policy.replicas > 0,
     blocked: observation.problems.length > 0,
