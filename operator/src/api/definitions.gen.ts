@@ -5,6 +5,6 @@ import type { ExpectedDefinition } from '../runtime/manager.ts'
 export const definitions: readonly ExpectedDefinition[] = [
   {
     resource: { group: 'notejam.io', version: 'v1', plural: 'notejaminstances', kind: 'NotejamInstance', namespaced: true },
-    schemaHash: 'r4t6ZluBfxmHdGMZbl5Pew',
+    schemaHash: 'pW4cpllz9ZRHpueo8SJNxQ',
   },
 ]

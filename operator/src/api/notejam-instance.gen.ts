@@ -584,7 +584,7 @@ export interface NotejamInstance {
      */
     observedGeneration?: number
     /**
-     * conditions are Ready, Reconciling, Stalled, Available, SchemaCurrent, Paused and (environment Test) UpgradeVerified; each reason has a page in the reference.
+     * conditions are Ready, Reconciling, Stalled, Available, SchemaCurrent, ScalingActive, Paused, (with a database server) DatabaseReachable and (environment Test) UpgradeVerified; each reason has a page in the reference.
      */
     conditions?: {
       /**

@@ -112,6 +112,17 @@ export const conditionReasons = {
     Running: 'An upgrade is under way, or its pages are being tried (environment Test).',
     NotRequested: 'The image that is served was the first one: nothing was upgraded (environment Test).',
   },
+  DatabaseReachable: {
+    Probed: 'The database server answers: the pods are ready, which asks it, or a Job has worked on it.',
+    NotProbed: 'No pod is ready, so nothing says that the database answers.',
+    ConnectionRefused: 'Nobody listens at the address of the database Secret.',
+    NameNotFound: 'The host of the database Secret has no address.',
+    Timeout: 'The database server does not answer; mostly a firewall, or a network policy, is in the way.',
+    TLSFailed: 'The connection is not protected as database.external.tls asks for; the message says why.',
+    AuthenticationFailed:
+      'The database server does not know the user, or the password is wrong. Correct the Secret, then change spec.release.retryToken.',
+    DatabaseMissing: 'The database server has no database of that name. Create it, then change spec.release.retryToken.',
+  },
   ScalingActive: {
     Autoscaled: 'The HorizontalPodAutoscaler chooses the number of pods.',
     FixedReplicas: 'The number of pods is fixed by the spec or its environment.',

@@ -5,6 +5,7 @@ import type { EffectivePolicy } from '../api/policy.ts'
 import { condition, type ReasonOf } from '../api/reasons.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { setConditions, type ConditionState } from '../runtime/conditions.ts'
+import { databaseReachable } from './database-reachable.ts'
 import type { JobState } from './job-state.ts'
 import type { ReleasePlan, Stall } from './release/types.ts'
 import type { RolloutState } from './rollout.ts'
@@ -53,6 +54,7 @@ export function computeStatus(input: StatusInput): InstanceStatus {
     stalled(input, situation),
     available(input, situation),
     schemaCurrent(input),
+    ...database(input, situation),
     ...(instance.spec.environment === 'Test' ? [upgradeVerified(input)] : []),
     scalingActive(input),
     paused(input),
@@ -216,6 +218,14 @@ function available({ instance, policy, asleep }: StatusInput, { available: count
   if (policy.replicas === 0) return condition('Available', 'False', 'ScaledToZero', asleep ?? 'spec.replicas is 0', generation)
   if (count === 0) return condition('Available', 'False', 'BelowMinimum', 'No pod serves', generation)
   return condition('Available', 'True', 'MinimumReplicas', 'At least one pod serves', generation)
+}
+
+function database({ instance, job, deployment }: StatusInput, { stall }: Situation): readonly ConditionState[] {
+  const { readyReplicas = 0 } = deployment?.status ?? {}
+  const jobSucceeded = job.type === 'Succeeded'
+  const generation = generationOf(instance)
+  const state = databaseReachable({ spec: instance.spec, readyPods: readyReplicas, stall, jobSucceeded, generation })
+  return state === undefined ? [] : [state]
 }
 
 function schemaCurrent({ instance, plan, job }: StatusInput): ConditionState {
