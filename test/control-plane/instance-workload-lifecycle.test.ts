@@ -72,14 +72,8 @@ describe('hibernation', () => {
 describe('the end of an instance', () => {
   it('comes at its time', async () => {
     const scene = await open()
-    await scene.create('good-1')
-    await scene.served('good-1')
-    await api.delete(instanceType, 'notes', scene.namespace)
-    await waitFor(async () => (await scene.get()) === undefined, { what: 'the instance being gone', timeoutMs: 15_000, intervalMs: 40 })
-
     const time = new Date(Date.now() + 4000).toISOString()
     await scene.create('good-2', { environment: 'Development', expiration: { time, action: 'Delete' } })
-    await scene.until('Paused', 'False', 'NotPaused')
     await waitFor(async () => (await scene.get()) === undefined, {
       what: 'the expired instance being gone',
       timeoutMs: 20_000,
@@ -97,19 +91,16 @@ describe('the end of an instance', () => {
 
     await api.delete(instanceType, 'notes', scene.namespace)
 
-    await waitFor(
-      async () => (await scene.children()).every(({ kind, metadata }) => kind === 'PersistentVolumeClaim' || metadata.name === 'x'),
-      {
-        what: 'all children but the volume being gone',
-        timeoutMs: 25_000,
-        intervalMs: 100,
-      },
-    )
+    await waitFor(async () => (await scene.children()).every(({ kind }) => kind === 'PersistentVolumeClaim'), {
+      what: 'all children but the volume being gone',
+      timeoutMs: 25_000,
+      intervalMs: 100,
+    })
     const claim = await api.get(claimType, 'notes-data', scene.namespace)
     expect(claim?.metadata['ownerReferences'] ?? []).toEqual([])
     expect(claim?.metadata['deletionTimestamp']).toBeUndefined()
     expect(await scene.get()).toBeUndefined()
-    expect(await eventsOf(scene)).toContain('VolumeRetained')
+    await waitFor(async () => (await eventsOf(scene)).includes('VolumeRetained'), { what: 'the event', timeoutMs: 10_000, intervalMs: 100 })
   })
 })
 

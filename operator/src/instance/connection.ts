@@ -75,10 +75,13 @@ export function describeConnection({ database }: InstanceSpec, entries: Readonly
  * @param entries - what the database Secret holds; not looked at for SQLite
  */
 export function databaseAddress({ database }: InstanceSpec, entries: ReadonlyMap<string, Buffer>): string | undefined {
-  if (database.external === undefined) return undefined
+  if (database.external === undefined || database.type === 'SQLite') return undefined
   const url = entries.get('url')?.toString()
   const parts = url === undefined ? ['host', 'port', 'database'].map((part) => entries.get(part)?.toString() ?? '') : partsOfUrl(url)
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16)
+  // The standard port is the same, said or not.
+  const [host = '', port, name] = parts
+  const address = [host.trim().toLowerCase(), port?.trim() || String(standardPorts[database.type]), name]
+  return createHash('sha256').update(JSON.stringify(address)).digest('hex').slice(0, 16)
 }
 
 function partsOfUrl(url: string): readonly string[] {
