@@ -1,6 +1,5 @@
 import { childMetadata, childName, instanceLabels, selectorLabels } from '../../api/labels.ts'
 import type { DynamicObject } from '../../kube/object.ts'
-import { isIP } from 'node:net'
 import type { Connection } from '../connection.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { workloadName } from './names.ts'
@@ -70,7 +69,7 @@ function webPeers({ instance }: RenderInput): { readonly from?: readonly unknown
 }
 
 function way({ port: number, address }: Endpoint) {
-  const to = address === undefined ? {} : { to: [{ ipBlock: { cidr: `${address}/${isIP(address) === 4 ? 32 : 128}` } }] }
+  const to = address === undefined ? {} : { to: [{ ipBlock: { cidr: `${address}/${address.includes(':') ? 128 : 32}` } }] }
   return { ports: [port(number)], ...to }
 }
 
