@@ -116,11 +116,11 @@ async function story(api: ApiClient, client: Client, healthy: Client, crashed?: 
   stories.catch(() => undefined)
   try {
     {
-      await using _first = start(optionsFor(client, namespace))
+      await using _first = start(instanceManagerOptions(client, namespace))
       await (crashed === undefined ? stories : Promise.race([crashed, stories]))
     }
     if (crashed !== undefined) {
-      await using _next = start(optionsFor(healthy, namespace))
+      await using _next = start(instanceManagerOptions(healthy, namespace))
       await stories
     }
     return { objects: await normalised(api, namespace), migrations: migrationsOf(kubelet) }
@@ -130,7 +130,8 @@ async function story(api: ApiClient, client: Client, healthy: Client, crashed?: 
   }
 }
 
-function optionsFor(client: Client, namespace: string) {
+/** The operator inside the test's process, for one namespace. */
+export function instanceManagerOptions(client: Client, namespace: string) {
   return widgetManagerOptions(client, namespace, {
     controllers: [instanceController({ randomKey: (bytes) => randomBytes(bytes).toString('base64'), random: Math.random })],
     fieldManager,

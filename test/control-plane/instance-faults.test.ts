@@ -3,10 +3,11 @@ import { startControlPlane } from '../cluster/control-plane.ts'
 import { waitFor } from '../cluster/wait-for.ts'
 import { controlPlaneApi } from '../support/control-plane.ts'
 import { applyCrds } from '../support/crds.ts'
-import { runInstanceFaults, writeFaults } from './instance-fault-matrix.ts'
+import { instanceManagerOptions, runInstanceFaults, writeFaults } from './instance-fault-matrix.ts'
 import { digestOf, repository } from './instance-kubelet.ts'
 import { instanceType, Scene } from './instance-scene.ts'
-import { connect } from './runtime-fixture.ts'
+import { countWrites } from './runtime-faults.ts'
+import { connect, start } from './runtime-fixture.ts'
 
 const api = controlPlaneApi()
 
@@ -60,6 +61,14 @@ describe('the operator', () => {
     await new Promise((resolve) => setTimeout(resolve, 1500))
 
     expect(await versions()).toEqual(before)
+    // An apply that changes nothing leaves no trace in the objects, and is a write nevertheless.
+    await scene.operator.kill()
+    await using connection = await connect(inject('controlPlane').kubeconfig)
+    const counted = countWrites(connection.client)
+    await using running = start(instanceManagerOptions(counted.client, scene.namespace))
+    await waitFor(() => running.manager.status.synced, { what: 'full caches', timeoutMs: 10_000 })
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    expect(counted.writes).toEqual([])
   })
 
   it('comes to the same end when it is killed at random points, with one migration Job per release', async () => {

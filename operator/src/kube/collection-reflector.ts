@@ -272,7 +272,9 @@ export class CollectionReflector<T extends KubeObject = KubeObject> implements R
   #fail(error: Error, failure: Failure): void {
     const { logger, clock } = this.#options
     const { phase } = this.#machine.state
-    const expected = failure === 'Unsupported' || failure === 'Expired'
+    // A collection in which nothing happens gets no bookmarks either, so its watch is renewed again and again.
+    const quiet = failure === 'Silent' && phase === 'Watching'
+    const expected = failure === 'Unsupported' || failure === 'Expired' || quiet
     const fields = { err: error, failure, phase, resource: resourceName(this.resource), namespace: this.#options.namespace ?? '' }
     if (expected) logger.debug(fields, 'a list or watch has to be started anew')
     else logger.warn(fields, 'a list or watch failed and is tried again')

@@ -54,7 +54,8 @@ export function buildDeployment(input: DeploymentInput): DynamicObject {
     spec: {
       ...(scaling.by === 'operator' ? { replicas: scaling.replicas } : {}),
       revisionHistoryLimit: 3,
-      minReadySeconds: policy.minReadySeconds,
+      // The server drops a zero, and an object that comes back otherwise than it was sent is applied again by each new process.
+      ...(policy.minReadySeconds === 0 ? {} : { minReadySeconds: policy.minReadySeconds }),
       progressDeadlineSeconds: policy.progressDeadlineSeconds,
       selector: { matchLabels: selectorLabels(name, 'app') },
       strategy: strategyOf(input),
