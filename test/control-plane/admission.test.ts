@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import type { KubeObject } from '../cluster/api-client.ts'
 import { ensureBinaries } from '../cluster/binaries.ts'
 import { runCommand } from '../cluster/command.ts'
 import { silentProgress } from '../cluster/progress.ts'
@@ -13,6 +14,15 @@ const chart = join(import.meta.dirname, '../../charts/notejam-operator')
 const api = controlPlaneApi()
 const type = { apiVersion: 'notejam.io/v1', kind: 'NotejamInstance' }
 let helm = ''
+
+/** Namespaces of this test: the others of the control plane are left alone. */
+const here = { 'notejam.test/admission': 'held' }
+
+function onlyHere(object: KubeObject): KubeObject {
+  if (object.kind !== 'ValidatingAdmissionPolicyBinding') return object
+  const spec = object['spec'] as Readonly<Record<string, unknown>>
+  return { ...object, spec: { ...spec, matchResources: { namespaceSelector: { matchLabels: here } } } }
+}
 
 /** Puts the chart's policy into force for the test that is running. */
 async function enforce(environmentLabel: 'Optional' | 'Required'): Promise<void> {
@@ -28,14 +38,23 @@ async function enforce(environmentLabel: 'Optional' | 'Required'): Promise<void>
     '--set',
     `admission.environmentLabel=${environmentLabel}`,
   ])
-  const objects = objectsOf(rendered)
+  const objects = objectsOf(rendered).map(onlyHere)
   onTestFinished(async () => {
     for (const object of objects) await api.delete(object, object.metadata.name)
   })
   for (const object of objects) await api.apply(object)
   // The API server takes a policy up within seconds, at a moment that it does not tell.
-  const probe = await createNamespace(api, { prefix: 'probe', labels: { 'notejam.io/environment': 'Production' } })
-  await waitFor(async () => (await create(probe)).status === 422, { what: 'the policy being in force', timeoutMs: 20_000, intervalMs: 200 })
+  const probe = await createNamespace(api, { prefix: 'probe', labels: { ...here, 'notejam.io/environment': 'Production' } })
+  const unlabelled = await createNamespace(api, { prefix: 'probe', labels: here })
+  // An earlier policy of the same name may still be in force: only both answers together are those of this one.
+  await waitFor(
+    async () => (await create(probe)).status === 422 && (await create(unlabelled)).status === (environmentLabel === 'Required' ? 422 : 201),
+    {
+      what: 'the policy being in force',
+      timeoutMs: 20_000,
+      intervalMs: 200,
+    },
+  )
 }
 
 async function create(namespace: string): Promise<{ readonly status: number; readonly text: string }> {
@@ -57,7 +76,8 @@ describe("the chart's admission policy", () => {
     ['Required', 422],
   ] as const)('%s: holds an environment against the label of its namespace', async (environmentLabel, withoutLabel) => {
     await enforce(environmentLabel)
-    const labelled = async (labels: Readonly<Record<string, string>>) => create(await createNamespace(api, { prefix: 'admission', labels }))
+    const labelled = async (labels: Readonly<Record<string, string>>) =>
+      create(await createNamespace(api, { prefix: 'admission', labels: { ...here, ...labels } }))
 
     const same = await labelled({ 'notejam.io/environment': 'Test' })
     const other = await labelled({ 'notejam.io/environment': 'Production' })
