@@ -84,7 +84,8 @@ describe('autoscaling', () => {
     ).toContain('ScalingHandedOver')
 
     await api.patch(deploymentType, 'notes', scene.namespace, { spec: { replicas: 6 } }, 'scale')
-    const template = JSON.stringify((await deploymentOf(scene)).spec.template)
+    const six = await deploymentOf(scene)
+    const template = JSON.stringify(six.spec.template)
     await scene.edit({ app: { extraEnv: [{ name: 'LOG_LEVEL', value: 'debug' }] } })
     await waitFor(async () => JSON.stringify((await deploymentOf(scene)).spec.template) !== template, {
       what: 'the changed pods',
@@ -100,7 +101,7 @@ describe('autoscaling', () => {
     await scene.until('ScalingActive', 'False', 'FixedReplicas')
     const back = await deploymentOf(scene)
     expect(back.spec.replicas).toBe(6)
-    expect(await replicasSince(scene, autoscaled)).toEqual(new Set([6]))
+    expect(await replicasSince(scene, six)).toEqual(new Set([6]))
 
     await scene.edit({ replicas: 2 })
     await waitFor(async () => (await deploymentOf(scene)).spec.replicas === 2, { what: 'two replicas', timeoutMs: 15_000, intervalMs: 40 })
