@@ -54,7 +54,7 @@ export function buildDeployment(input: DeploymentInput): DynamicObject {
     spec: {
       ...(scaling.by === 'operator' ? { replicas: scaling.replicas } : {}),
       revisionHistoryLimit: 3,
-      // The server drops a zero, and an object that comes back otherwise than it was sent is applied again by each new process.
+      // The server drops a zero, and an object that comes back otherwise than it was sent is applied again after each start.
       ...(policy.minReadySeconds === 0 ? {} : { minReadySeconds: policy.minReadySeconds }),
       progressDeadlineSeconds: policy.progressDeadlineSeconds,
       selector: { matchLabels: selectorLabels(name, 'app') },
