@@ -74,6 +74,7 @@ bring_node() {
 }
 
 bring_packages() {
+  [ ! -L node_modules ] || return 0 # those of another tree, which npm would empty
   if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
     say "installing the locked npm packages"
     bring_npm || return 1

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -94,7 +94,11 @@ describe('node.sh', () => {
   })
 
   it('leaves a Node that is new enough alone', () => {
-    const fit = run('/bin/sh', ['-c', '. test/cluster/node.sh && command -v node'])
+    // A tree of its own with its packages installed: what has to be installed would be, in the tree that the test stands in.
+    const tree = mkdtempSync(join(scratch, 'tree-'))
+    mkdirSync(join(tree, 'node_modules'))
+    for (const file of ['package-lock.json', 'node_modules/.package-lock.json']) writeFileSync(join(tree, file), '{}')
+    const fit = run('/bin/sh', ['-c', 'script=$PWD/test/cluster/node.sh; cd "$0" && . "$script" && command -v node', tree])
 
     expect(fit).toMatchObject({ code: 0, stdout: `${process.execPath}\n` })
   })
