@@ -3,10 +3,10 @@ import type { Proof } from './proof.ts'
 
 const safeties: readonly Safety[] = [
   {
-    name: 'what is not in the cache is created, never taken over',
-    file: 'operator/src/runtime/applier.ts',
-    from: '{ resourceVersion: mustNotExist }',
-    to: '{}',
+    name: 'a foreign Deployment stops everything, the migration too',
+    file: 'operator/src/instance/observe.ts',
+    from: 'await findForeignWorkload(deployment, key, context)',
+    to: 'undefined',
     test: 'test/control-plane/instance.test.ts',
     title: 'leaves a foreign Deployment of its name alone',
   },
