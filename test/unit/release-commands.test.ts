@@ -216,6 +216,7 @@ describe('the commands of the app, as releases call them', () => {
 
     // The Jobs are gone too, so every command of r2 runs again.
     const again = new Rehearsal('Wipe')
+    rmSync(again.folder, { recursive: true })
     Object.assign(again, before, { image: rehearsal.image, folder: rehearsal.folder })
     await again.settle()
 
