@@ -15,6 +15,7 @@ export const collections = {
   services: collection('/api/v1/services', 'v1', 'Service'),
   deployments: collection('/apis/apps/v1/deployments', 'apps/v1', 'Deployment'),
   ingresses: collection('/apis/networking.k8s.io/v1/ingresses', 'networking.k8s.io/v1', 'Ingress'),
+  networkPolicies: collection('/apis/networking.k8s.io/v1/networkpolicies', 'networking.k8s.io/v1', 'NetworkPolicy'),
   jobs: collection('/apis/batch/v1/jobs', 'batch/v1', 'Job'),
   pods: collection('/api/v1/pods', 'v1', 'Pod'),
 } as const
@@ -24,6 +25,7 @@ export const childCollections: readonly Collection[] = [
   collections.secrets,
   collections.claims,
   collections.services,
+  collections.networkPolicies,
   collections.deployments,
   collections.ingresses,
   collections.jobs,
