@@ -8,6 +8,7 @@ import type { DatabaseIdentity, NotejamInstance, Operation, ReleaseStatus } from
 import { effectivePolicy } from '../../operator/src/api/policy.ts'
 import { readJobState, type JobState } from '../../operator/src/instance/job-state.ts'
 import { planRelease } from '../../operator/src/instance/release/plan.ts'
+import { samplePolicy } from '../../operator/src/instance/release/sample-policy.ts'
 import { phaseOf } from '../../operator/src/instance/release/steps.ts'
 import type { Strategy } from '../../operator/src/instance/release/types.ts'
 import { buildReleaseJob } from '../../operator/src/instance/resources/release-job.ts'
@@ -54,13 +55,8 @@ class Rehearsal {
         image: this.image,
         retryToken: undefined,
         policy: {
+          ...samplePolicy,
           strategy: this.strategy,
-          updatePolicy: 'Automatic',
-          approvedImage: undefined,
-          windows: [],
-          rollback: 'Automatic',
-          missingBackup: 'Refuse',
-          contractAfterSeconds: 604_800,
           migrationDeadlineSeconds: 60,
           seeds: this.strategy !== 'BackupThenMigrate',
         },

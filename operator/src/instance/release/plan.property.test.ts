@@ -5,6 +5,7 @@ import type { JobState } from '../job-state.ts'
 import type { RolloutState } from '../rollout.ts'
 import { isSilentStep } from './journal.ts'
 import { planRelease } from './plan.ts'
+import { samplePolicy } from './sample-policy.ts'
 import { phaseOf, type Phase } from './steps.ts'
 import type { ReleasePlan, Strategy } from './types.ts'
 
@@ -64,17 +65,7 @@ class World {
       environment: environments[this.strategy],
       image: this.image,
       retryToken: this.retryToken,
-      policy: {
-        strategy: this.strategy,
-        updatePolicy: 'Automatic',
-        approvedImage: undefined,
-        windows: [],
-        rollback: 'Automatic',
-        missingBackup: 'Refuse',
-        contractAfterSeconds: 5,
-        migrationDeadlineSeconds: 1800,
-        seeds: true,
-      },
+      policy: { ...samplePolicy, strategy: this.strategy, contractAfterSeconds: 5, seeds: true },
       paused: this.paused,
       stopped: false,
       wantsPods: true,

@@ -1,21 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import type { DatabaseIdentity, Operation, ReleaseStatus } from '../../api/notejam.ts'
 import { planRelease } from './plan.ts'
-import type { ReleaseObservation, ReleasePlan, ReleasePolicy, Strategy } from './types.ts'
+import { samplePolicy as policy } from './sample-policy.ts'
+import type { ReleaseObservation, ReleasePlan, Strategy } from './types.ts'
 
 const now = Date.parse('2026-01-01T00:00:00Z')
 const digestOf = (image: string) => `sha256:${Buffer.from(image).toString('hex').padEnd(64, '0').slice(0, 64)}`
-const policy: ReleasePolicy = {
-  strategy: 'Upgrade',
-  updatePolicy: 'Automatic',
-  approvedImage: undefined,
-  windows: [],
-  rollback: 'Automatic',
-  missingBackup: 'Refuse',
-  contractAfterSeconds: 604_800,
-  migrationDeadlineSeconds: 1800,
-  seeds: false,
-}
 
 function observe(changes: Partial<ReleaseObservation> = {}): ReleaseObservation {
   return {
