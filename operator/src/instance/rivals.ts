@@ -26,6 +26,7 @@ export function hostsOf(door: Door): readonly string[] {
  * Asked before anything is touched; the mark in the database says the same later, but not of hosts.
  */
 export function findRival(own: Contender, others: readonly Contender[]): Stall | undefined {
+  const hosts = wantedHosts(own.instance)
   for (const other of others) {
     if (sharesDatabase(own, other) && yields(own, other, (contender) => contender.instance.status?.databaseIdentity !== undefined)) {
       return {
@@ -33,8 +34,7 @@ export function findRival(own: Contender, others: readonly Contender[]): Stall |
         message: `${nameOf(other)} uses the same database. Give each instance one of its own (another name on the same server will do)`,
       }
     }
-    const claimed = new Set(wantedHosts(other.instance).concat(other.servedHosts))
-    const host = wantedHosts(own.instance).find((wanted) => claimed.has(wanted))
+    const host = hosts.find((wanted) => wantedHosts(other.instance).includes(wanted) || other.servedHosts.includes(wanted))
     if (host !== undefined && yields(own, other, ({ servedHosts }) => servedHosts.includes(host))) {
       return {
         reason: 'HostConflict',
