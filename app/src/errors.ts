@@ -7,6 +7,9 @@ export const exitCodes = {
   drifted: 4,
   contractedPast: 5,
   fenceRefused: 6,
+  storeUnavailable: 7,
+  checksum: 8,
+  notOurSchema: 9,
   smokeFailed: 10,
 } as const
 
@@ -93,5 +96,35 @@ export class ThrottledError extends AppError {
     super(`too many attempts; try again in ${retryAfterSeconds} s`, { code: 'Throttled' })
     this.name = 'ThrottledError'
     this.retryAfterSeconds = retryAfterSeconds
+  }
+}
+
+/** Why a store could not do what it was asked for. */
+export type StoreFailure = 'Unreachable' | 'Denied' | 'Missing' | 'Failing' | 'Full' | 'Incomplete'
+
+/** A store of archives did not do what it was asked for; the message names the store and what failed, never a credential. */
+export class StoreUnavailableError extends AppError {
+  readonly failure: StoreFailure
+
+  constructor(message: string, failure: StoreFailure, cause?: unknown) {
+    super(message, { code: 'StoreUnavailable', exitCode: exitCodes.storeUnavailable, cause })
+    this.name = 'StoreUnavailableError'
+    this.failure = failure
+  }
+}
+
+/** The store answers, and the object is not there. */
+export class ObjectNotFoundError extends AppError {
+  constructor(message: string, cause?: unknown) {
+    super(message, { code: 'ObjectNotFound', cause })
+    this.name = 'ObjectNotFoundError'
+  }
+}
+
+/** An object that was to be created is there already; it was left as it is. */
+export class ObjectExistsError extends AppError {
+  constructor(message: string, cause?: unknown) {
+    super(message, { code: 'AlreadyThere', cause })
+    this.name = 'ObjectExistsError'
   }
 }

@@ -1,0 +1,23 @@
+import { randomBytes } from 'node:crypto'
+
+const shape = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z-[0-9a-f]{8}$/
+
+/**
+ * The name of a backup: `20261121T000003Z-1f0c2a9b`, the second it began and eight random digits, so that names sort by time and two runs at once
+ * never share one.
+ */
+export function createBackupId(startTime: Date, random: Uint8Array = randomBytes(4)): string {
+  const stamp = startTime.toISOString().replaceAll(/[-:]|\.\d+/g, '')
+  return `${stamp}-${Buffer.from(random.subarray(0, 4)).toString('hex')}`
+}
+
+/** When a backup began, read from its name; undefined for what is not the name of a backup. */
+export function backupIdTime(id: string): Date | undefined {
+  const match = shape.exec(id)
+  if (match === null) {
+    return undefined
+  }
+  const [, year, month, day, hour, minute, second] = match
+  const time = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
+  return Number.isNaN(time.getTime()) ? undefined : time
+}
