@@ -3,8 +3,8 @@ import type { Pod } from '../api/objects.ts'
 import { resources } from '../kube/resource.ts'
 import type { ControllerOptions } from '../runtime/reconciler.ts'
 import { source, type AccessRule } from '../runtime/source.ts'
+import { childIndexes, instanceIndexes, instanceOf, podsByInstance } from './indexes.ts'
 import { notejamInstances } from './kinds.ts'
-import { podsByInstance } from './observe.ts'
 import { childResources } from './resources/children.ts'
 import { httpRoutes } from './resources/http-route.ts'
 import { createInstanceReconciler, type InstanceReconcilerOptions } from './reconcile.ts'
@@ -29,9 +29,11 @@ export const instanceAccess: readonly AccessRule[] = [
 export function instanceController(options: InstanceReconcilerOptions): ControllerOptions {
   return {
     name: 'notejaminstance',
-    primary: { resource: notejamInstances },
+    primary: { resource: notejamInstances, indexes: instanceIndexes },
     sources: [
-      ...applied.map((resource) => source({ resource, labelSelector: managedBySelector, optional: resource === httpRoutes })),
+      ...applied.map((resource) =>
+        source({ resource, labelSelector: managedBySelector, optional: resource === httpRoutes, indexes: childIndexes(resource) }),
+      ),
       source<Pod>({
         resource: resources.pods,
         labelSelector: managedBySelector,
@@ -42,9 +44,4 @@ export function instanceController(options: InstanceReconcilerOptions): Controll
     access: instanceAccess,
     reconcile: createInstanceReconciler(options),
   }
-}
-
-function instanceOf(pod: Pod): readonly string[] {
-  const name = pod.metadata.labels?.['app.kubernetes.io/instance']
-  return name === undefined ? [] : [name]
 }

@@ -4,10 +4,12 @@ import type { Deployment, Job, Pod } from '../api/objects.ts'
 import { effectivePolicy, type EffectivePolicy } from '../api/policy.ts'
 import { registryDigest } from '../api/image.ts'
 import { isNotFound } from '../kube/errors.ts'
-import { controllerOf, describeObject, keyOf, type KubeObject, type ObjectKey } from '../kube/object.ts'
+import { controllerOf, describeObject, keyOf, keyToString, type KubeObject, type ObjectKey } from '../kube/object.ts'
 import { resources, type Resource } from '../kube/resource.ts'
 import type { ReconcileContext } from '../runtime/reconciler.ts'
+import { ownerNameIndex, podsByInstance } from './indexes.ts'
 import { notejamInstances } from './kinds.ts'
+import { findConflict } from './conflict.ts'
 import { readHibernation, type Hibernation } from './hibernation.ts'
 import { readJobState, type JobState } from './job-state.ts'
 import { gatekeeperOf } from './release/gate.ts'
@@ -15,15 +17,11 @@ import { phaseOf } from './release/steps.ts'
 import type { Stall } from './release/types.ts'
 import { readApproval } from './release/approval.ts'
 import { childResources } from './resources/children.ts'
-import { findRival, hostsOf, type Contender } from './rivals.ts'
 import { httpRoutes } from './resources/http-route.ts'
 import { ownSecretName, releaseJobName, workloadName } from './resources/names.ts'
 import { decideScaling, type Scaling } from './scaling.ts'
 import { outlives, readSecrets, type SecretsState } from './secrets.ts'
 import { isPaused } from './status.ts'
-
-/** Index of the pods by the instance that they belong to. */
-export const podsByInstance = 'instance'
 
 /** An object that the instance owns. */
 export interface OwnedChild {
@@ -91,7 +89,7 @@ export async function observe(
   const foreign = outlived.length > 0 ? undefined : await findForeignWorkload(deployment, key, context)
   const appPods = pods.filter((pod) => pod.metadata.labels?.['app.kubernetes.io/component'] === 'app' && !hasEnded(pod))
   const gatekeeper = gatekeeperOf(instance)
-  const rival = findConflict(instance, secrets.address, context)
+  const rival = findConflict(instance, secrets.address, cache)
   const schedule: Stall | undefined =
     hibernation.invalid === undefined ? undefined : { reason: 'InvalidSchedule', message: hibernation.invalid }
   const gateway: Stall | undefined =
@@ -130,27 +128,9 @@ export async function observe(
 const gatewayMissing =
   'The cluster does not serve httproutes.gateway.networking.k8s.io/v1; install the Gateway API (it is looked for every five minutes), or use http.ingress'
 
-/** Holds the instance against all others that the operator watches. */
-function findConflict(instance: NotejamInstance, address: string | undefined, { cache }: ReconcileContext): Stall | undefined {
-  const served = new Map<string, readonly string[]>()
-  for (const door of [...cache.list(resources.ingresses), ...cache.list(httpRoutes)]) {
-    const owner = controllerOf(door)?.uid ?? ''
-    served.set(owner, [...(served.get(owner) ?? []), ...hostsOf(door)])
-  }
-  const contender = (of: NotejamInstance, at: string | undefined): Contender => {
-    return { instance: of, address: at, servedHosts: served.get(of.metadata.uid ?? '') ?? [] }
-  }
-  const others = cache.list<NotejamInstance>(notejamInstances).filter(({ metadata }) => metadata.uid !== instance.metadata.uid)
-  return findRival(
-    contender(instance, address),
-    others.map((other) => contender(other, other.status?.databaseIdentity?.address)),
-  )
-}
-
 function findOutlived(instance: NotejamInstance, secrets: SecretsState, { cache }: ReconcileContext): readonly string[] {
-  const { namespace } = keyOf(instance)
   const found = [...childResources, resources.jobs]
-    .flatMap((resource) => cache.list(resource, namespace))
+    .flatMap((resource) => cache.byIndex(resource, ownerNameIndex, keyToString(keyOf(instance))))
     .filter((object) => outlives(object, instance))
   return [
     ...found.map((object) => `${object.kind} ${object.metadata.name}`),

@@ -45,7 +45,8 @@ export function findRival(own: Contender, others: readonly Contender[]): Stall |
   return undefined
 }
 
-function wantedHosts({ spec }: NotejamInstance): readonly string[] {
+/** Hosts at which an instance wants to be reached by an Ingress or an HTTPRoute. */
+export function wantedHosts({ spec }: NotejamInstance): readonly string[] {
   const { ingress, gateway, hosts = [] } = spec.http ?? {}
   return ingress === undefined && gateway === undefined ? [] : hosts
 }

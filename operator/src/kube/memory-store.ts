@@ -18,9 +18,11 @@ const yieldEveryMs = 10
 
 interface Index<T> {
   readonly values: IndexFunction<T>
-  /** Keys by value; a value without keys is not kept. */
-  readonly keys: Map<string, Set<string>>
+  readonly keys: Keys
 }
+
+/** Keys by value; a value without keys is not kept. Most values have one, which takes no set: of 10,000 objects that is some MiB. */
+type Keys = Map<string, string | Set<string>>
 
 /**
  * The cache of one collection: one writer, any number of readers.
@@ -41,7 +43,7 @@ export class MemoryStore<T extends KubeObject = KubeObject> implements Store<T> 
       [namespaceIndex]: (object) => [object.metadata.namespace ?? ''],
       ...indexes,
     }
-    this.#indexes = new Map(Object.entries(functions).map(([name, values]) => [name, { values, keys: new Map<string, Set<string>>() }]))
+    this.#indexes = new Map(Object.entries(functions).map(([name, values]) => [name, { values, keys: new Map() as Keys }]))
   }
 
   get(key: ObjectKey): T | undefined {
@@ -55,7 +57,9 @@ export class MemoryStore<T extends KubeObject = KubeObject> implements Store<T> 
   byIndex(index: string, value: string): readonly T[] {
     const found = this.#indexes.get(index)
     if (found === undefined) throw new RangeError(`The store has no index "${index}"; it has ${[...this.#indexes.keys()].join(', ')}.`)
-    return [...(found.keys.get(value) ?? [])].map((key) => this.#objects.get(key)).filter((object) => object !== undefined)
+    const keys = found.keys.get(value)
+    if (keys === undefined) return []
+    return (typeof keys === 'string' ? [keys] : [...keys]).map((key) => this.#objects.get(key)).filter((object) => object !== undefined)
   }
 
   get size(): number {
@@ -183,17 +187,18 @@ function isSame(left: KubeObject, right: KubeObject): boolean {
   return resourceVersion !== undefined && resourceVersion === right.metadata.resourceVersion && uid === right.metadata.uid
 }
 
-function addKey(keys: Map<string, Set<string>>, values: readonly string[], key: string): void {
+function addKey(keys: Keys, values: readonly string[], key: string): void {
   for (const value of values) {
     const found = keys.get(value)
-    if (found === undefined) keys.set(value, new Set([key]))
-    else found.add(key)
+    if (found === undefined) keys.set(value, key)
+    else if (typeof found !== 'string') found.add(key)
+    else if (found !== key) keys.set(value, new Set([found, key]))
   }
 }
 
-function removeKey(keys: Map<string, Set<string>>, values: readonly string[], key: string): void {
+function removeKey(keys: Keys, values: readonly string[], key: string): void {
   for (const value of values) {
     const found = keys.get(value)
-    if (found?.delete(key) === true && found.size === 0) keys.delete(value)
+    if (typeof found === 'string' ? found === key : found?.delete(key) === true && found.size === 0) keys.delete(value)
   }
 }
