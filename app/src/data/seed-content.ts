@@ -12,11 +12,11 @@ export interface SeedPlan {
   readonly notes: number
 }
 
-/** The password of every generated account, which is no secret: generated data is for Development and Test. */
+/** The password of every generated or masked account, which is no secret: their data is for Development and Test. */
 export const seedPassword = 'notejam-seed'
 
 /** {@link seedPassword} under argon2id with the parameters of the app; kept, so that the same seed gives the same row. */
-const seedPasswordHash = '$argon2id$v=19$m=19456,t=2,p=1$oMFfhvFbzPKpN6hKiol7rQ$v9ohk44VlAOvjo1IKpc9s7yo/IbmdtTlRDQ1wa55EYg'
+export const seedPasswordHash = '$argon2id$v=19$m=19456,t=2,p=1$oMFfhvFbzPKpN6hKiol7rQ$v9ohk44VlAOvjo1IKpc9s7yo/IbmdtTlRDQ1wa55EYg'
 
 /** 2026-01-01T00:00:00Z: generated times depend on the plan alone. */
 const epoch = 1_767_225_600_000
