@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { type ImageRecipe, variantRecipe } from '../cluster/images.ts'
 
 /** What an image variant does differently from the app: see variants/variant.mjs. */
-export type Behaviour = 'good' | 'crashes' | 'fails-migration' | 'hangs-migration'
+export type Behaviour = 'good' | 'crashes' | 'never-ready' | 'answers-500' | 'fails-migration' | 'hangs-migration'
 
 const entryPoint = fileURLToPath(new URL('variants/variant.mjs', import.meta.url))
 

@@ -18,6 +18,7 @@ export interface Instance extends KubeObject {
     readonly observedGeneration?: number
     readonly conditions?: readonly Condition[]
     readonly url?: string
+    readonly operation?: object
     readonly readyReplicas?: number
     readonly release?: { readonly counter?: number; readonly current?: { readonly image?: string; readonly digest?: string } }
   }

@@ -1,0 +1,117 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { ApiClient } from '../../cluster/api-client.ts'
+import { freePorts } from '../../cluster/free-ports.ts'
+import { waitFor } from '../../cluster/wait-for.ts'
+import { restrictedPod } from '../../support/pods.ts'
+
+const program = fileURLToPath(new URL('steady-load.mjs', import.meta.url))
+const podPort = 8081
+
+/** What a load reached so far. */
+export interface LoadState {
+  readonly phase: 'starting' | 'running' | 'stopping'
+  readonly sent: number
+  readonly answered: number
+  readonly failed: number
+  /** Notes whose creation was answered with the redirect that says so. */
+  readonly acknowledged: number
+  /** The first hundred. */
+  readonly failures: readonly { readonly at: string; readonly error: string; readonly code?: string }[]
+}
+
+/** What a load found at its end. */
+export interface LoadResult extends LoadState {
+  /** Acknowledged notes that are not there. */
+  readonly missing: readonly string[]
+}
+
+/** Requests that go on until `stop`: four reads to one write, in open loop, on keep-alive connections, without a repetition. */
+export interface SteadyLoad {
+  state(): Promise<LoadState>
+  stop(): Promise<LoadResult>
+}
+
+/** Where a load goes, and how fast. */
+export interface LoadTarget {
+  readonly base: string
+  readonly host: string
+  readonly origin: string
+  /** Requests a second. */
+  readonly rate: number
+  readonly email: string
+}
+
+const password = 'correct horse battery'
+
+/** A load from this machine; it has signed in when this returns. */
+export async function loadFromHere(target: LoadTarget): Promise<SteadyLoad> {
+  const [port = 0] = await freePorts(1)
+  const child = spawn(process.execPath, [program], {
+    env: { LOAD: JSON.stringify({ ...target, password, port }) },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  const ask = async (path: string): Promise<string> => await (await fetch(`http://127.0.0.1:${port}${path}`)).text()
+  const load = loadOver(ask, async () => {
+    if (child.exitCode === null) await once(child, 'exit')
+  })
+  await running(load, 'the load through the Ingress')
+  return load
+}
+
+/** A load from a pod of the cluster, which is how a Service is reached. */
+export async function loadFromPod(
+  api: ApiClient,
+  pod: { readonly namespace: string; readonly name: string; readonly image: string },
+  target: LoadTarget,
+): Promise<SteadyLoad> {
+  const { namespace, name } = pod
+  await api.create({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, namespace },
+    data: { 'steady-load.mjs': readFileSync(program, 'utf8') },
+  })
+  const object = restrictedPod({ ...pod, command: ['/usr/local/bin/node', '/load/steady-load.mjs'] })
+  const spec = object['spec'] as { readonly containers: readonly object[] }
+  await api.create({
+    ...object,
+    spec: {
+      ...spec,
+      restartPolicy: 'Never',
+      containers: spec.containers.map((container) => ({
+        ...container,
+        env: [{ name: 'LOAD', value: JSON.stringify({ ...target, password, port: podPort }) }],
+        volumeMounts: [{ name: 'load', mountPath: '/load' }],
+      })),
+      volumes: [{ name: 'load', configMap: { name } }],
+    },
+  })
+  const proxy = `/api/v1/namespaces/${namespace}/pods/${name}:${podPort}/proxy`
+  const load = loadOver(
+    async (path) => await api.raw(`${proxy}${path}`),
+    async () => {
+      await api.delete({ apiVersion: 'v1', kind: 'Pod' }, name, namespace)
+      await api.delete({ apiVersion: 'v1', kind: 'ConfigMap' }, name, namespace)
+    },
+  )
+  await running(load, 'the load through the Service')
+  return load
+}
+
+function loadOver(ask: (path: string) => Promise<string>, end: () => Promise<void>): SteadyLoad {
+  return {
+    state: async () => JSON.parse(await ask('/state')) as LoadState,
+    stop: async () => {
+      const result = JSON.parse(await ask('/stop')) as LoadResult
+      await end()
+      return result
+    },
+  }
+}
+
+async function running(load: SteadyLoad, what: string): Promise<void> {
+  await waitFor(async () => (await load.state().catch(() => undefined))?.phase === 'running', { what, timeoutMs: 60_000, intervalMs: 200 })
+}
