@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { Registry } from 'prom-client'
 import { definitions } from './api/definitions.gen.ts'
 import { annotationPrefix, annotations, fieldManager } from './api/labels.ts'
+import { backupController } from './backup/controller.ts'
 import { instanceController } from './instance/controller.ts'
 import { CollectionReflector } from './kube/collection-reflector.ts'
 import { createClient } from './kube/create-client.ts'
@@ -57,6 +58,7 @@ export async function runOperator(settings: Settings, signal: AbortSignal): Prom
         ...instanceController({ randomKey: (bytes) => randomBytes(bytes).toString('base64'), random: Math.random }),
         maxConcurrent: settings.maxConcurrent,
       },
+      backupController(),
     ],
     reportingController: 'notejam.io/operator',
     fieldManager,

@@ -7,11 +7,32 @@ import { controlPlaneApi } from '../support/control-plane.ts'
 import { applyCrds } from '../support/crds.ts'
 import { kubectlFor } from '../support/kubectl.ts'
 import { createNamespace } from '../support/namespace.ts'
-import { instanceRules, minimalSpec, type Spec } from './crds-rules.ts'
+import { backupRules, instanceBackupRules, minimalBackup, minimalStore, storeRules } from './crds-backup-rules.ts'
+import { instanceRules, minimalSpec, type RuleFixture, type Spec } from './crds-rules.ts'
 
 const api = controlPlaneApi()
-const type = { apiVersion: 'notejam.io/v1', kind: 'NotejamInstance' }
-const crdFile = join(import.meta.dirname, '../../crds/notejam.io_notejaminstances.yaml')
+
+/** A kind of ours with the fixtures of its rules. A rule without a fixture fails the test. */
+interface Kind {
+  readonly kind: string
+  readonly plural: string
+  readonly least: Spec
+  /** What the API server adds to it. */
+  readonly adds: string
+  readonly rules: readonly RuleFixture[]
+}
+
+const kinds: readonly Kind[] = [
+  {
+    kind: 'NotejamInstance',
+    plural: 'notejaminstances',
+    least: minimalSpec,
+    adds: '"managementPolicy":"Managed"',
+    rules: [...instanceRules, ...instanceBackupRules],
+  },
+  { kind: 'NotejamBackupStore', plural: 'notejambackupstores', least: minimalStore, adds: '"pathStyle":"Auto"', rules: storeRules },
+  { kind: 'NotejamBackup', plural: 'notejambackups', least: minimalBackup, adds: '"retention":"Policy"', rules: backupRules },
+]
 
 interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>
@@ -27,10 +48,13 @@ interface Schema {
   readonly 'x-kubernetes-int-or-string'?: boolean
 }
 
-const definition = parse(readFileSync(crdFile, 'utf8')) as {
-  readonly spec: { readonly versions: readonly { readonly schema: { readonly openAPIV3Schema: Schema } }[] }
+function schemaOf(plural: string): Schema {
+  const file = join(import.meta.dirname, `../../crds/notejam.io_${plural}.yaml`)
+  const { spec } = parse(readFileSync(file, 'utf8')) as {
+    readonly spec: { readonly versions: readonly { readonly schema: { readonly openAPIV3Schema: Schema } }[] }
+  }
+  return spec.versions[0]?.schema.openAPIV3Schema ?? {}
 }
-const root = definition.spec.versions[0]?.schema.openAPIV3Schema ?? {}
 
 /** Every schema of the tree with its path. */
 function* walk(schema: Schema, path: string): Generator<readonly [string, Schema]> {
@@ -40,9 +64,10 @@ function* walk(schema: Schema, path: string): Generator<readonly [string, Schema
   if (schema.additionalProperties !== undefined) yield* walk(schema.additionalProperties, `${path}{}`)
 }
 
-const fields = [...walk(root, '')].filter(([path]) => /^\.(spec|status)/.test(path))
+describe.each(kinds)('the schema of $kind', ({ plural, rules }) => {
+  const root = schemaOf(plural)
+  const fields = [...walk(root, '')].filter(([path]) => /^\.(spec|status)/.test(path))
 
-describe('the schema of NotejamInstance', () => {
   it('describes every field with a text that begins with its name', () => {
     const named = fields.filter(([path]) => /\.\w[\w-]*$/.test(path))
 
@@ -51,7 +76,7 @@ describe('the schema of NotejamInstance', () => {
       return !new RegExp(`^${name}\\b.{10,}`, 's').test(description)
     })
 
-    expect(named.length).toBeGreaterThan(60)
+    expect(named.length).toBeGreaterThan(20)
     expect(silent.map(([path]) => path)).toEqual([])
   })
 
@@ -69,13 +94,14 @@ describe('the schema of NotejamInstance', () => {
   it('has a refused fixture for every rule that it states', () => {
     const stated = [...walk(root, '')].flatMap(([, schema]) => (schema['x-kubernetes-validations'] ?? []).map(({ message }) => message))
 
-    const refused = new Set(instanceRules.map(({ message }) => message))
+    const refused = new Set(rules.map(({ message }) => message))
 
     expect(stated.filter((message) => ![...refused].some((part) => message.includes(part)))).toEqual([])
   })
 })
 
-describe('the rules of NotejamInstance on a real API server', () => {
+describe.each(kinds)('the rules of $kind on a real API server', ({ kind, plural, least, adds, rules }) => {
+  const type = { apiVersion: 'notejam.io/v1', kind }
   let namespace = ''
   let count = 0
 
@@ -87,7 +113,7 @@ describe('the rules of NotejamInstance on a real API server', () => {
   const instance = (spec: Spec, name: string): KubeObject => ({ ...type, metadata: { name, namespace }, spec })
 
   async function submit(before: Spec | undefined, spec: Spec, name: string): Promise<{ readonly status: number; readonly text: string }> {
-    const path = `/apis/notejam.io/v1/namespaces/${namespace}/notejaminstances`
+    const path = `/apis/notejam.io/v1/namespaces/${namespace}/${plural}`
     if (before === undefined)
       return api.call('POST', path, { body: instance(spec, name), query: { dryRun: 'All', fieldValidation: 'Strict' } })
     const created = await api.create(instance(before, name))
@@ -95,13 +121,13 @@ describe('the rules of NotejamInstance on a real API server', () => {
   }
 
   it('accept the least that can be said', async () => {
-    const answer = await submit(undefined, minimalSpec, 'least')
+    const answer = await submit(undefined, least, 'least')
 
-    expect(answer.text).toContain('"managementPolicy":"Managed"')
+    expect(answer.text).toContain(adds)
     expect(answer.status).toBe(201)
   })
 
-  it.each(instanceRules)('$rule: accepted', async ({ before, accepted, acceptedName }) => {
+  it.each(rules)('$rule: accepted', async ({ before, accepted, acceptedName }) => {
     count += 1
     const answer = await submit(before, accepted, acceptedName ?? `accepted-${count}`)
 
@@ -109,7 +135,7 @@ describe('the rules of NotejamInstance on a real API server', () => {
     expect([200, 201]).toContain(answer.status)
   })
 
-  it.each(instanceRules)('$rule: refused', async ({ before, refused, refusedName, message }) => {
+  it.each(rules)('$rule: refused', async ({ before, refused, refusedName, message }) => {
     count += 1
     const answer = await submit(before, refused, refusedName ?? `refused-${count}`)
 

@@ -23,7 +23,7 @@ export type Behaviour =
   | 'contract'
 
 interface Pod extends KubeObject {
-  readonly spec: { readonly containers: readonly Container[] }
+  readonly spec: { readonly containers: readonly Container[]; readonly initContainers?: readonly Container[] }
   readonly status?: {
     readonly phase?: string
     readonly containerStatuses?: readonly { readonly ready?: boolean; readonly restartCount?: number }[]
@@ -105,6 +105,12 @@ export class FakeKubelet {
   mark: Mark | undefined
   /** Lets wipes run until it is set. */
   wipesEnd = true
+  /** Lets backups run until it is set. */
+  backupsEnd = true
+  /** How data commands end, by name, where not well. */
+  readonly dataEndings = new Map<string, Ending>()
+  /** What lies in the store. */
+  readonly archives: { readonly uid: string; readonly reason: string; readonly backupID: string }[] = []
 
   constructor(api: ApiClient, namespace: string) {
     this.#api = api
@@ -167,7 +173,8 @@ export class FakeKubelet {
     if (behaviour === 'unpullable') return pod.status?.containerStatuses === undefined ? unpullable : undefined
     const isHeld =
       (container.name === 'migrate' && behaviour === 'slowmigration' && !this.slowMigrationsEnd) ||
-      (container.name === 'wipe' && !this.wipesEnd)
+      (container.name === 'wipe' && !this.wipesEnd) ||
+      (container.name === 'backup' && !this.backupsEnd)
     if (isHeld) return phase === 'Running' ? undefined : running
     const { exitCode, ...report } = this.#end(container, tag, behaviour)
     return ended(exitCode, { command: container.name, ...report })
@@ -203,8 +210,36 @@ export class FakeKubelet {
         return behaviour === 'badpages'
           ? { exitCode: 10, outcome: 'SmokeFailed', message: 'list with the pad: 500' }
           : { exitCode: 0, outcome: 'Passed' }
+      case 'backup':
+        return this.#backUp(args, env)
       default:
-        return { exitCode: 0, outcome: 'Ok' }
+        return this.dataEndings.get(name) ?? { exitCode: 0, outcome: 'Ok' }
+    }
+  }
+
+  #backUp(args: readonly string[], env: NonNullable<Container['env']>): Ending {
+    const bad = this.dataEndings.get('backup')
+    if (bad !== undefined) return bad
+    const argument = (name: string) => args[args.indexOf(name) + 1] ?? ''
+    const [uid, reason] = [argument('--uid'), argument('--reason')]
+    const known = this.archives.find((archive) => archive.uid === uid)
+    const backupID = known?.backupID ?? `20260101T00000${this.archives.length}Z-0123abcd`
+    if (known === undefined) this.archives.push({ uid, reason, backupID })
+    const stores = env.filter(({ name }) => /^(SECOND_)?STORE_NAME$/.test(name)).map(({ value }) => ({ store: value, state: 'Stored' }))
+    return {
+      exitCode: 0,
+      outcome: known === undefined ? 'Succeeded' : 'AlreadyStored',
+      backupID,
+      uid,
+      reason,
+      engine: 'sqlite',
+      schemaVersion: 7,
+      startTime: '2026-01-01T00:00:00.000Z',
+      completionTime: new Date().toISOString(),
+      sizeBytes: 4096,
+      sha256: '0'.repeat(64),
+      rows: 42,
+      copies: stores,
     }
   }
 }

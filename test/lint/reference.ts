@@ -6,8 +6,14 @@ function referencePages(): ReadonlyMap<string, string> {
   return new Map([['docs/reference/reasons/README.md', reasonsPage()]])
 }
 
+/** Conditions of the other kinds; the rest are those of a NotejamInstance. */
+const headings: Readonly<Record<string, string>> = {
+  StoreReady: 'Ready of a NotejamBackupStore',
+  Succeeded: 'Succeeded of a NotejamBackup',
+}
+
 function reasonsPage(): string {
-  const conditions = Object.entries(conditionReasons).map(([type, reasons]) => `## ${type}\n\n${table(reasons)}`)
+  const conditions = Object.entries(conditionReasons).map(([type, reasons]) => `## ${headings[type] ?? type}\n\n${table(reasons)}`)
   return `# Conditions, reasons and events
 
 Made from \`operator/src/api/reasons.ts\` by \`node test/lint/write-reference.ts\`; \`make lint\` fails when the two differ. The lists are

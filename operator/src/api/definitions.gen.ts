@@ -4,7 +4,15 @@ import type { ExpectedDefinition } from '../runtime/manager.ts'
 /** The CustomResourceDefinitions that this version of the operator was built with. */
 export const definitions: readonly ExpectedDefinition[] = [
   {
+    resource: { group: 'notejam.io', version: 'v1', plural: 'notejambackups', kind: 'NotejamBackup', namespaced: true },
+    schemaHash: '8G-6c4CYDfpJSGgLUH8v7g',
+  },
+  {
+    resource: { group: 'notejam.io', version: 'v1', plural: 'notejambackupstores', kind: 'NotejamBackupStore', namespaced: true },
+    schemaHash: 'wpEDyP4V1svT_pcZON1A4w',
+  },
+  {
     resource: { group: 'notejam.io', version: 'v1', plural: 'notejaminstances', kind: 'NotejamInstance', namespaced: true },
-    schemaHash: 'pW4cpllz9ZRHpueo8SJNxQ',
+    schemaHash: 'syxedOYXDTwVCzFBoTyFFw',
   },
 ]

@@ -432,6 +432,110 @@ export interface NotejamInstance {
       }
     }
     /**
+     * backup says where the data of the instance is backed up, when, and how long that is kept.
+     */
+    backup?: {
+      /**
+       * storeRef names the NotejamBackupStore that holds the archives.
+       */
+      storeRef: {
+        /**
+         * name of the NotejamBackupStore in this namespace.
+         */
+        name: string
+      }
+      /**
+       * secondStoreRef names a second store, which gets a copy of every archive. A copy that fails holds nothing up, and is a condition (SecondCopyCurrent).
+       */
+      secondStoreRef?: {
+        /**
+         * name of the NotejamBackupStore in this namespace.
+         */
+        name: string
+      }
+      /**
+       * schedule in five cron fields; daily within the first quarter of an hour after midnight if not given.
+       */
+      schedule?: string
+      /**
+       * timeZone of the schedules, an IANA name such as Europe/Kyiv.
+       */
+      timeZone?: string
+      /**
+       * retention says how long archives are kept, in calendar years, months, weeks and days (ISO 8601). The newest, the newest verified one and held ones stay in any case.
+       */
+      retention?: {
+        /**
+         * daily is how long the last archive of each day is kept; three calendar years if not given.
+         */
+        daily?: string
+        /**
+         * weekly is how long the last archive of each week is kept; not at all if not given.
+         */
+        weekly?: string
+        /**
+         * monthly is how long the last archive of each month is kept; not at all if not given.
+         */
+        monthly?: string
+        /**
+         * beforeMigration is how long archives taken before a migration are kept; thirty days if not given, and the last three in any case.
+         */
+        beforeMigration?: string
+      }
+      /**
+       * verification restores the newest archive into a throw-away server from time to time, and compares it row by row with what was backed up. The store needs encryption.identitySecretRef for it.
+       */
+      verification?: {
+        /**
+         * schedule in five cron fields; Sundays at four if not given.
+         */
+        schedule?: string
+        /**
+         * serverImage holds the binaries of the database server (the official images do); SQLite needs none.
+         */
+        serverImage?: string
+        /**
+         * scratchSize is how much room the throw-away database may take on the node; 10Gi if not given.
+         */
+        scratchSize?: string
+      }
+      /**
+       * deadlineSeconds is how long a run may take before it is given up.
+       */
+      deadlineSeconds?: number
+      /**
+       * resources of the pods that back up and verify; 100m of CPU and 128Mi to 512Mi of memory if not given.
+       */
+      resources?: {
+        /**
+         * requests is what the scheduler sets aside for a pod.
+         */
+        requests?: {
+          /**
+           * cpu in cores, for example 100m.
+           */
+          cpu?: string | number
+          /**
+           * memory in bytes, for example 160Mi.
+           */
+          memory?: string | number
+        }
+        /**
+         * limits is what a pod may use at most.
+         */
+        limits?: {
+          /**
+           * cpu in cores, for example 100m.
+           */
+          cpu?: string | number
+          /**
+           * memory in bytes, for example 160Mi.
+           */
+          memory?: string | number
+        }
+      }
+    }
+    /**
      * availability says how the pods are spread and protected. From two replicas on, a disruption budget keeps drains from taking more than one pod at a time.
      */
     availability?: {
@@ -885,6 +989,47 @@ export interface NotejamInstance {
        * deadlineTime is when its present step is given up.
        */
       deadlineTime?: string
+    }
+    /**
+     * backup is what the Jobs of the instance and its store say about backups.
+     */
+    backup?: {
+      /**
+       * lastSuccessful is when the newest good backup was complete.
+       */
+      lastSuccessful?: string
+      /**
+       * lastBackupID is its name in the store.
+       */
+      lastBackupID?: string
+      /**
+       * lastSecondCopy is when the second store got an archive last.
+       */
+      lastSecondCopy?: string
+      /**
+       * lastVerified is when a verification restored an archive last and found all of it.
+       */
+      lastVerified?: string
+      /**
+       * lastRunTime is when the newest scheduled run ended, with or without success.
+       */
+      lastRunTime?: string
+      /**
+       * consecutiveFailures is how many scheduled runs failed since the last success.
+       */
+      consecutiveFailures?: number
+      /**
+       * nextRunTime is when the schedule comes round next; absent while it is suspended.
+       */
+      nextRunTime?: string
+      /**
+       * storedCount is how many archives the store held when they were counted last, after a scheduled run.
+       */
+      storedCount?: number
+      /**
+       * oldest is the time of the oldest of them.
+       */
+      oldest?: string
     }
     /**
      * effectivePolicy is what the spec and the defaults of the environment came to.

@@ -1,3 +1,5 @@
+import type { NotejamBackup as GeneratedBackup } from './notejam-backup.gen.ts'
+import type { NotejamBackupStore as GeneratedBackupStore } from './notejam-backup-store.gen.ts'
 import type { NotejamInstance as GeneratedInstance } from './notejam-instance.gen.ts'
 import type { Immutable } from './objects.ts'
 
@@ -39,3 +41,18 @@ export type VerifiedImage = NonNullable<InstanceStatus['verifiedImages']>[number
 
 /** What an instance is for. */
 export type Environment = InstanceSpec['environment']
+
+/** A place for archives, as the API server hands it out. */
+export type NotejamBackupStore = Immutable<GeneratedBackupStore>
+
+/** Where archives go and who can read them. */
+export type BackupStoreSpec = NotejamBackupStore['spec']
+
+/** One backup of an instance, as the API server hands it out. */
+export type NotejamBackup = Immutable<GeneratedBackup>
+
+/** What a backup came to. */
+export type BackupStatus = NonNullable<NotejamBackup['status']>
+
+/** What is known of an instance's backups. */
+export type InstanceBackupStatus = NonNullable<InstanceStatus['backup']>

@@ -27,6 +27,8 @@ const stalledReasons = {
     'A node cannot pull the image. Correct spec.image or spec.imagePullSecrets, or push the image: the pull is tried again by itself.',
   InspectionFailed:
     'The Job that reads what the database holds failed, before anything was changed. The message has its exit code and the last lines of its log; change spec.release.retryToken to try again.',
+  InvalidStore:
+    'A NotejamBackupStore that spec.backup names is not fit for this instance; the message says why. Production needs encryption Age with two recipients or more, of which one is kept off line.',
   InvalidSchedule: 'A schedule or a time zone of the spec cannot be read; the message says which. Correct it.',
   MigrationFailed:
     'The migration Job failed. The message has its exit code and the last lines of its log; what served before still serves. Give a corrected image, or change spec.release.retryToken to try this one again.',
@@ -47,6 +49,7 @@ const stalledReasons = {
   SecretInvalid: 'A Secret that the spec names holds something that cannot be used; the message says what. Correct it.',
   SecretKeyMissing: 'A Secret that the spec names lacks an entry, or one is too short; the message says which. Add it.',
   SecretNotFound: 'A Secret that the spec names is not there. Create it in the namespace of the instance.',
+  StoreNotFound: 'A NotejamBackupStore that spec.backup names is not there. Create it in the namespace of the instance.',
   StorageNotExpandable:
     'The volume could not be grown: its storage class does not allow it. Set the size back, or use another class in a new instance.',
   UpgradePathUnsupported:
@@ -57,7 +60,7 @@ const stalledReasons = {
     'The Job that empties the database of environment Development failed. The message has its exit code and the last lines of its log; change spec.release.retryToken to try again.',
 } as const
 
-/** Every condition of a NotejamInstance and its reasons: a closed list, so that alerts and scripts can rely on it. */
+/** Every condition of our kinds and its reasons: a closed list, so that alerts and scripts can rely on it. */
 export const conditionReasons = {
   Ready: {
     Serving: 'The release that the spec asks for is served.',
@@ -130,6 +133,51 @@ export const conditionReasons = {
       'The HorizontalPodAutoscaler gets no metrics, so the number of pods stays. The message says which; mostly metrics-server, or the adapter of a metric, is missing.',
     HandingOver: 'The number of pods is being handed over to the HorizontalPodAutoscaler.',
   },
+  BackupCurrent: {
+    Recent: 'The newest good backup is as recent as the schedule asks for.',
+    AwaitingFirst: 'No backup was taken yet, and none is overdue.',
+    Overdue:
+      'No good backup was taken since the last time of the schedule, and an hour has passed; with a daily schedule this comes before 26 hours are over. Look at the Jobs of component backup.',
+    LastRunFailed:
+      'The last scheduled run failed; the message has what its Job said. The next one comes by schedule; a NotejamBackup makes one at once.',
+    NoStore: 'spec.backup is not set: nothing is backed up by the operator.',
+    NotRequired: 'The instance sleeps, so nothing changes: its schedule is suspended.',
+  },
+  SecondCopyCurrent: {
+    Copied: 'The second store has the newest backup as well.',
+    CopyFailed: 'The second store did not get the newest backup; the first one has it. The next run tries anew.',
+    AwaitingFirst: 'No backup was taken yet.',
+  },
+  RestoreVerified: {
+    Verified: 'An archive was restored on trial as the schedule asks for, and all of it was there.',
+    VerificationFailed:
+      'The last trial restore failed; the message has what its Job said. Older archives are kept; take a new backup and look at the store.',
+    VerificationOverdue: 'No archive was restored on trial since the last time of the schedule.',
+    NeverVerified: 'No archive was restored on trial yet. Set spec.backup.verification, and wait for its schedule.',
+    NoIdentity: 'The store has no encryption.identitySecretRef, so no archive can be read here. Add it to the NotejamBackupStore.',
+  },
+  Succeeded: {
+    Pending: 'The run waits; the message says for what.',
+    Running: 'The Job of the run is there.',
+    Completed: 'The run did what it was for.',
+    NothingToBackUp: 'The database is empty, so there is nothing to back up.',
+    DeadlineExceeded: 'The run took longer than spec.deadlineSeconds and was given up.',
+    RunnerLost: 'The Job or its node disappeared before the end was seen. Create another one.',
+    StoreUnavailable: 'The store did not answer, or refused; the message has its answer.',
+    ChecksumMismatch: 'What lies in the store is not what was written.',
+    NotOurSchema: 'The database holds no Notejam.',
+    Fenced: 'The database bears the mark of another instance; nothing in it was changed.',
+    Locked: 'Another command held the lock of the database, however often the run tried.',
+    InstanceNotFound: 'The NotejamInstance that spec.instanceRef names is not there, or is being deleted.',
+    Failed: 'The run failed; the message has its exit code and the last lines of its log.',
+  },
+  StoreReady: {
+    Usable: 'What the spec names is there, and the last Job that used the store could.',
+    SecretNotFound: 'A Secret that the spec names is not there. Create it in the namespace of the store.',
+    SecretKeyMissing: 'A Secret that the spec names lacks an entry; the message says which.',
+    ClaimNotFound: 'The PersistentVolumeClaim of spec.volume is not there.',
+    StoreUnavailable: 'The last Job that used the store could not; the message has what it said.',
+  },
   Paused: {
     ByPolicy: 'spec.managementPolicy is Paused, and everything is as the spec says.',
     PendingChanges: 'spec.managementPolicy is Paused, and the operator would change what the message names.',
@@ -167,6 +215,8 @@ export function clip(text: string, length: number): string {
 
 /** Events that are recorded about an instance, on transitions only. */
 export const eventReasons = {
+  BackupFailed: 'A backup failed; the message says why.',
+  BackupSucceeded: 'A backup is complete.',
   BackupSkipped: 'A migration goes on without a backup, as spec.release.missingBackup says.',
   ContractFailed: 'What only older code needs could not be removed from the schema.',
   DatabaseSeeded: 'The database was filled with generated data.',

@@ -32,7 +32,11 @@ export function hardenedContainer(): Readonly<Record<string, unknown>> {
 /** An environment variable of a container. */
 export type Variable =
   | { readonly name: string; readonly value: string }
-  | { readonly name: string; readonly valueFrom: { readonly secretKeyRef: { readonly name: string; readonly key: string } } }
+  | {
+      readonly name: string
+      readonly valueFrom: { readonly secretKeyRef: { readonly name: string; readonly key: string; readonly optional?: true } }
+    }
+  | { readonly name: string; readonly valueFrom: { readonly fieldRef: { readonly fieldPath: string } } }
 
 /** Settings that every command of the image gets. */
 export function commonEnvironment(input: PodInput): readonly Variable[] {
@@ -51,7 +55,8 @@ export function commonEnvironment(input: PodInput): readonly Variable[] {
   ]
 }
 
-function databaseEnvironment({ connection }: PodInput): readonly Variable[] {
+/** How the pods find the database. */
+export function databaseEnvironment({ connection }: PodInput): readonly Variable[] {
   if (connection.type === 'SQLite') return [{ name: 'DATABASE_URL', value: `sqlite:${paths.databaseFile}` }]
   const { secretName: secret, engine, form, hasPort, tlsMode, caSecretName, poolSize } = connection
   const address =

@@ -1,0 +1,27 @@
+import type { NotejamBackup } from '../api/notejam.ts'
+import type { Job } from '../api/objects.ts'
+import { keyToString, type KubeObject } from '../kube/object.ts'
+import type { IndexFunction } from '../kube/store.ts'
+
+/** Index of NotejamBackups by their instance, as `namespace/name`. */
+export const backupsByInstance = 'backups-of-instance'
+/** Index of the Jobs of component `backup` by their instance. */
+export const dataJobsByInstance = 'data-jobs-of-instance'
+
+/** Indexes of NotejamBackups. */
+export const backupIndexes: Readonly<Record<string, IndexFunction<KubeObject>>> = {
+  [backupsByInstance]: (object) => {
+    const { metadata, spec } = object as NotejamBackup
+    return [keyToString({ namespace: metadata.namespace ?? '', name: spec.instanceRef.name })]
+  },
+}
+
+/** Indexes of Jobs that backups need. */
+export const dataJobIndexes: Readonly<Record<string, IndexFunction<KubeObject>>> = { [dataJobsByInstance]: dataJobInstance }
+
+/** The instance of a Job of component `backup`, whoever owns it; of others none. */
+export function dataJobInstance({ metadata }: KubeObject | Job): readonly string[] {
+  const name = metadata.labels?.['app.kubernetes.io/instance']
+  if (name === undefined || metadata.labels?.['app.kubernetes.io/component'] !== 'backup') return []
+  return [keyToString({ namespace: metadata.namespace ?? '', name })]
+}

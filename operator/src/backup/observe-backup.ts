@@ -1,0 +1,106 @@
+import type { NotejamBackup, NotejamInstance } from '../api/notejam.ts'
+import type { Job, Pod } from '../api/objects.ts'
+import { effectivePolicy } from '../api/policy.ts'
+import { deployOf } from '../instance/release/journal.ts'
+import { readHibernation } from '../instance/hibernation.ts'
+import { podsByInstance } from '../instance/indexes.ts'
+import { notejamInstances } from '../instance/kinds.ts'
+import { readSecrets } from '../instance/secrets.ts'
+import { isPaused } from '../instance/status.ts'
+import { controllerOf, keyToString } from '../kube/object.ts'
+import { resources } from '../kube/resource.ts'
+import type { ReconcileContext } from '../runtime/reconciler.ts'
+import { backupsByInstance, dataJobsByInstance } from './backup-indexes.ts'
+import { hasEnded, type BackupObservation } from './backup-planner.ts'
+import { notejamBackups } from './kinds.ts'
+import { runAnnotation } from './resources/data-pod.ts'
+import type { BackupJobInput } from './resources/backup-job.ts'
+import { isOver, readRun } from './run-state.ts'
+import { readStores } from './stores.ts'
+
+/** What is known of one NotejamBackup. */
+export interface SeenBackup extends BackupObservation {
+  readonly job: Job | undefined
+  /** What its Job is made of; undefined while something of it is missing. */
+  readonly input: BackupJobInput | undefined
+}
+
+/** Steps of an operation that change data, so that nothing may read it meanwhile. */
+const changingSteps = new Set(['Contracting', 'Wiping', 'Migrating', 'Withdrawing', 'Seeding'])
+
+/** Gathers a {@link SeenBackup}. */
+export async function observeBackup(backup: NotejamBackup, context: ReconcileContext): Promise<SeenBackup> {
+  const { cache, clock } = context
+  const { namespace = '', uid = '' } = backup.metadata
+  const key = { namespace, name: backup.spec.instanceRef.name }
+  const found = cache.get<NotejamInstance>(notejamInstances, key)
+  const instance = found?.metadata.deletionTimestamp === undefined ? found : undefined
+  const [job] = cache.controlledBy<Job>(resources.jobs, uid)
+  const pods = cache.byIndex<Pod>(resources.pods, podsByInstance, keyToString(key))
+  const run = readRun(
+    job,
+    pods.filter((pod) => controllerOf(pod)?.uid === job?.metadata.uid),
+    'backup',
+  )
+  const seen = { backup, job, run, hasInstance: instance !== undefined, now: clock.now() }
+  if (instance === undefined || job !== undefined || hasEnded(backup.status)) return { ...seen, waitsFor: undefined, input: undefined }
+  const prepared = await prepare(instance, backup, pods, context)
+  if (typeof prepared === 'string') return { ...seen, waitsFor: prepared, input: undefined }
+  return { ...seen, waitsFor: findWait(instance, backup, context), input: prepared }
+}
+
+/** Gathers what the Job is made of, or says what is missing. */
+async function prepare(
+  instance: NotejamInstance,
+  backup: NotejamBackup,
+  pods: readonly Pod[],
+  context: ReconcileContext,
+): Promise<BackupJobInput | string> {
+  if (instance.spec.backup === undefined) return `NotejamInstance ${instance.metadata.name} has no spec.backup.storeRef`
+  const release = instance.status?.release?.current ?? instance.status?.release?.target
+  if (release === undefined) return 'The instance has no release yet, so nothing was written'
+  const { stores, problems } = await readStores(instance, context)
+  if (stores === undefined) return problems[0]?.message ?? 'A store is missing'
+  const policy = effectivePolicy(instance.spec)
+  const secrets = await readSecrets({ ...context, instance, policy, randomKey: undefined })
+  if (secrets.connection === undefined || secrets.problems.length > 0) return secrets.problems[0]?.message ?? 'A Secret is missing'
+  const { connection } = secrets
+  return { instance, policy, connection, backup, stores, image: deployOf(release).image, besideApp: isBesideApp(connection.type, pods) }
+}
+
+/** Whether a Job has to run where the app does, whose volume is there. */
+export function isBesideApp(connection: string, pods: readonly Pod[]): boolean {
+  if (connection !== 'SQLite') return false
+  return pods.some(
+    ({ metadata, spec, status }) =>
+      metadata.labels?.['app.kubernetes.io/component'] === 'app' && spec.nodeName !== undefined && status?.phase === 'Running',
+  )
+}
+
+/** One operation at a time: what changes data goes first, then whoever came first. */
+function findWait(instance: NotejamInstance, backup: NotejamBackup, { cache, clock }: ReconcileContext): string | undefined {
+  const { operation } = instance.status ?? {}
+  const key = keyToString({ namespace: instance.metadata.namespace ?? '', name: instance.metadata.name })
+  if (isPaused(instance)) return `NotejamInstance ${instance.metadata.name} is paused`
+  if (instance.spec.database.type !== 'SQLite' && instance.spec.database.external === undefined) {
+    const { reason } = readHibernation(instance.spec, clock.now())
+    if (reason !== undefined) return `${reason}, and its database with it`
+  }
+  if (operation !== undefined && changingSteps.has(operation.step))
+    return `Operation ${operation.id} of the instance is at step ${operation.step}, which changes its data`
+  const other = cache
+    .byIndex<Job>(resources.jobs, dataJobsByInstance, key)
+    .find((job) => job.metadata.annotations?.[runAnnotation] === 'backup' && !isOver(job))
+  if (other !== undefined) return `Job ${other.metadata.name} backs the instance up already`
+  const first = cache
+    .byIndex<NotejamBackup>(notejamBackups, backupsByInstance, key)
+    .filter(({ status, metadata }) => !hasEnded(status) && metadata.deletionTimestamp === undefined)
+    .toSorted((a, b) => ageKey(a).localeCompare(ageKey(b)))[0]
+  return first === undefined || first.metadata.uid === backup.metadata.uid
+    ? undefined
+    : `NotejamBackup ${first.metadata.name} came before it`
+}
+
+function ageKey({ metadata }: NotejamBackup): string {
+  return `${metadata.creationTimestamp ?? ''} ${metadata.name}`
+}

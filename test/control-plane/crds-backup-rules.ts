@@ -1,0 +1,141 @@
+import { minimalSpec, type RuleFixture, type Spec } from './crds-rules.ts'
+
+const key = `age1${'q'.repeat(58)}`
+const otherKey = `age1${'p'.repeat(58)}`
+const s3 = (more: Spec = {}): Spec => ({
+  endpoint: 'https://s3.example.org',
+  bucket: 'notes',
+  credentialsSecretRef: { name: 's3' },
+  ...more,
+})
+const encryption: Spec = { recipients: [key, otherKey] }
+
+/** The least that a store needs. */
+export const minimalStore: Spec = { s3: s3(), encryption }
+
+/** The rules of NotejamBackupStore. */
+export const storeRules: readonly RuleFixture[] = [
+  {
+    rule: 'a store has one kind',
+    accepted: { volume: { claimName: 'archives' }, encryption: { mode: 'None' } },
+    refused: { ...minimalStore, volume: { claimName: 'archives' } },
+    message: 'a store is either s3 or volume',
+  },
+  {
+    rule: 'a store keeps its kind',
+    before: minimalStore,
+    accepted: { ...minimalStore, s3: s3({ endpoint: 'https://other.example.org' }) },
+    refused: { encryption, volume: { claimName: 'archives' } },
+    message: 'a store does not change its kind',
+  },
+  {
+    rule: 'an endpoint is an origin',
+    accepted: { ...minimalStore, s3: s3({ endpoint: 'http://minio.storage.svc:9000' }) },
+    refused: { ...minimalStore, s3: s3({ endpoint: 'https://s3.example.org/notes' }) },
+    message: 'endpoint is http://host or https://host with an optional port',
+  },
+  {
+    rule: 'a bucket has a name that services take',
+    accepted: { ...minimalStore, s3: s3({ bucket: 'team-1.notes' }) },
+    refused: { ...minimalStore, s3: s3({ bucket: 'Team_Notes' }) },
+    message: "a bucket's name has lower-case letters",
+  },
+  {
+    rule: 'the bucket stays',
+    before: minimalStore,
+    accepted: { ...minimalStore, s3: s3({ region: 'eu-central-1' }) },
+    refused: { ...minimalStore, s3: s3({ bucket: 'others' }) },
+    message: 'the bucket cannot be changed',
+  },
+  {
+    rule: 'a prefix has no slash at its ends',
+    accepted: { ...minimalStore, s3: s3({ prefix: 'team/notes' }) },
+    refused: { ...minimalStore, s3: s3({ prefix: '/notes/' }) },
+    message: 'a prefix is one or more names with a slash between them',
+  },
+  {
+    rule: 'the claim of a store stays',
+    before: { volume: { claimName: 'archives' }, encryption: { mode: 'None' } },
+    accepted: { volume: { claimName: 'archives' }, encryption },
+    refused: { volume: { claimName: 'others' }, encryption: { mode: 'None' } },
+    message: 'the claim cannot be changed',
+  },
+  {
+    rule: 'Age has a recipient',
+    accepted: minimalStore,
+    refused: { s3: s3(), encryption: {} },
+    message: 'encryption.mode Age needs at least one recipient',
+  },
+  {
+    rule: 'None has nobody to be encrypted for',
+    accepted: { s3: s3(), encryption: { mode: 'None' } },
+    refused: { s3: s3(), encryption: { mode: 'None', recipients: [key] } },
+    message: 'encryption.mode None has neither recipients nor an identity',
+  },
+  {
+    rule: 'a recipient is a public key',
+    accepted: { s3: s3(), encryption: { recipients: [key], identitySecretRef: { name: 'age' } } },
+    refused: { s3: s3(), encryption: { recipients: [`AGE-SECRET-KEY-1${'Q'.repeat(46)}`] } },
+    message: 'a recipient is the public key of age-keygen',
+  },
+]
+
+/** The least that a backup needs. */
+export const minimalBackup: Spec = { instanceRef: { name: 'notes' } }
+
+/** The rules of NotejamBackup. */
+export const backupRules: readonly RuleFixture[] = [
+  {
+    rule: 'a backup stays what it is, but for how long it is kept',
+    before: minimalBackup,
+    accepted: { ...minimalBackup, reason: 'OnDemand', deadlineSeconds: 3600, retention: 'Hold' },
+    refused: { ...minimalBackup, reason: 'OnDemand', deadlineSeconds: 60, retention: 'Policy' },
+    message: 'only spec.retention can change',
+  },
+]
+
+const withBackup = (backup: Spec): Spec => ({ ...minimalSpec, backup: { storeRef: { name: 'offsite' }, ...backup } })
+const onServer = (backup: Spec): Spec => ({
+  ...withBackup(backup),
+  database: { type: 'PostgreSQL', external: { secretRef: { name: 'notes-db' } } },
+})
+
+/** The rules of NotejamInstance that are about backups. */
+export const instanceBackupRules: readonly RuleFixture[] = [
+  {
+    rule: 'a second store is another one',
+    accepted: withBackup({ secondStoreRef: { name: 'other-region' } }),
+    refused: withBackup({ secondStoreRef: { name: 'offsite' } }),
+    message: 'secondStoreRef names another store than storeRef',
+  },
+  {
+    rule: 'a schedule of backups has five fields',
+    accepted: withBackup({ schedule: '30 1,13 * * MON-FRI', timeZone: 'Europe/Kyiv' }),
+    refused: withBackup({ schedule: '@daily' }),
+    message: 'a schedule of backup has five fields',
+  },
+  {
+    rule: 'a time of retention is a duration',
+    accepted: withBackup({ retention: { daily: 'P30D', weekly: 'P1Y', monthly: 'P3Y6M', beforeMigration: 'P2W' } }),
+    refused: withBackup({ retention: { daily: '3 years' } }),
+    message: 'a time of retention is an ISO 8601 duration',
+  },
+  {
+    rule: 'there is room to verify',
+    accepted: withBackup({ verification: { scratchSize: '64Mi' } }),
+    refused: withBackup({ verification: { scratchSize: '1Mi' } }),
+    message: 'scratchSize must be a quantity of at least 64Mi',
+  },
+  {
+    rule: 'a server is verified on a server',
+    accepted: onServer({ verification: { serverImage: 'registry.example/postgres:17' } }),
+    refused: onServer({ verification: {} }),
+    message: 'backup.verification needs serverImage',
+  },
+  {
+    rule: 'SQLite is verified without a server',
+    accepted: withBackup({ verification: {} }),
+    refused: withBackup({ verification: { serverImage: 'registry.example/postgres:17' } }),
+    message: 'SQLite needs no server to verify a backup',
+  },
+]
