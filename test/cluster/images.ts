@@ -29,6 +29,8 @@ export interface ImageRecipe {
   /** Repository in a registry, and last part of the local name. */
   readonly name: string
   readonly key: string
+  /** The image that it is built on, if it is one of ours. */
+  readonly on?: ImageRecipe
   readonly build: (engine: DockerEngine, tag: string, options: ImageOptions & { readonly note: (detail: string) => void }) => Promise<void>
 }
 
@@ -93,6 +95,7 @@ async function onBase(image: OnBase): Promise<ImageRecipe> {
   const buildArgs = image.buildArgs ?? {}
   return {
     name: image.name,
+    on: image.on,
     key: await contentKey({ texts: [image.on.key, image.dockerfile, image.key, JSON.stringify(buildArgs)] }),
     async build(engine, tag, options) {
       const base = await realize(image.on, engine, options)
@@ -234,9 +237,14 @@ export async function productRecipe(workspace: 'app' | 'operator', product: Prod
 /** Every change of the code is one more image: the oldest go, so that a year of work does not fill the disk. */
 const keptImages = 20
 
-async function removeOld(engine: DockerEngine, name: string): Promise<void> {
-  const images = await engine.listImages(`notejam.local/${name}`)
-  const old = images.toSorted((a, b) => b.created - a.created).slice(keptImages)
+async function removeOld(engine: DockerEngine, recipe: ImageRecipe): Promise<void> {
+  const images = await engine.listImages(`notejam.local/${recipe.name}`)
+  // What it stands on may be the oldest of all, and is wanted for the next variant.
+  const wanted = [recipe, recipe.on].flatMap((each) => (each === undefined ? [] : [localTag(each)]))
+  const old = images
+    .filter(({ tag }) => !wanted.includes(tag))
+    .toSorted((a, b) => b.created - a.created)
+    .slice(keptImages)
   for (const image of old) await engine.untag(image.tag)
 }
 
@@ -247,7 +255,7 @@ async function realize(recipe: ImageRecipe, engine: DockerEngine, options: Image
     if ((await engine.inspectImage(tag)) !== undefined) return tag
     await options.progress.step(`image ${recipe.name}: build`, async (step) => {
       await recipe.build(engine, tag, { ...options, note: (detail) => step.note(detail) })
-      await removeOld(engine, recipe.name)
+      await removeOld(engine, recipe)
     })
     return tag
   })
