@@ -240,9 +240,9 @@ const keptImages = 20
 async function removeOld(engine: DockerEngine, recipe: ImageRecipe): Promise<void> {
   const images = await engine.listImages(`notejam.local/${recipe.name}`)
   // What it stands on may be the oldest of all, and is wanted for the next variant.
-  const wanted = [recipe, recipe.on].flatMap((each) => (each === undefined ? [] : [localTag(each)]))
+  const wanted = new Set([recipe, recipe.on].flatMap((each) => (each === undefined ? [] : [localTag(each)])))
   const old = images
-    .filter(({ tag }) => !wanted.includes(tag))
+    .filter(({ tag }) => !wanted.has(tag))
     .toSorted((a, b) => b.created - a.created)
     .slice(keptImages)
   for (const image of old) await engine.untag(image.tag)
