@@ -18,15 +18,28 @@ import { needsHandOver } from './scaling.ts'
 /** What applying the children came to. */
 export interface Applications {
   readonly objects: readonly KubeObject[]
+  /** Something was written that the watches will show: another pass follows. */
+  readonly changed: boolean
   readonly problems: readonly Stall[]
   /** What the server refused: tried again with backoff, once the rest is done and reported. */
   readonly error: Error | undefined
 }
 
 /** Before anything was applied. */
-export const nothingApplied: Applications = { objects: [], problems: [], error: undefined }
+export const nothingApplied: Applications = { objects: [], changed: false, problems: [], error: undefined }
+
+/** What was rendered in a pass, which asks for it twice: nothing of it is kept longer. */
+const rendered = new WeakMap<ReleasePlan, { readonly observation: Observation; readonly children: readonly Child[] }>()
 
 function childrenOf(observation: Observation, plan: ReleasePlan): readonly Child[] {
+  const known = rendered.get(plan)
+  if (known?.observation === observation) return known.children
+  const children = render(observation, plan)
+  rendered.set(plan, { observation, children })
+  return children
+}
+
+function render(observation: Observation, plan: ReleasePlan): readonly Child[] {
   const { instance, policy, scaling, secrets } = observation
   const network =
     secrets.problems.length > 0 || secrets.connection === undefined ? undefined : { connection: secrets.connection, mail: secrets.mail }
@@ -64,19 +77,21 @@ async function settleScaling({ deployment, instance, children, scaling }: Observ
 export async function applyChildren(observation: Observation, plan: ReleasePlan, context: ReconcileContext): Promise<Applications> {
   const objects: KubeObject[] = []
   const problems: Stall[] = []
+  let changed = false
   let refused: Error | undefined
   await settleScaling(observation, context)
   for (const { resource, desired } of childrenOf(observation, plan)) {
     if (resource === httpRoutes && !context.cache.has(httpRoutes)) continue
     try {
-      const { object } = await context.applier.apply({ resource, desired, owner: observation.instance })
+      const { object, action } = await context.applier.apply({ resource, desired, owner: observation.instance })
       objects.push(object)
+      changed ||= action !== 'unchanged'
     } catch (error) {
       problems.push(explain(resource, desired, error))
       if (error instanceof ApiError) refused ??= error
     }
   }
-  return { objects, problems, error: refused }
+  return { objects, changed, problems, error: refused }
 }
 
 function explain(resource: Resource, { kind, metadata }: KubeObject, error: unknown): Stall {
@@ -116,7 +131,7 @@ export async function createReleaseJob(observation: Observation, plan: ReleasePl
       const note = `Job ${object.metadata.name} migrates the database for ${release.target?.image ?? image}`
       context.recorder.event(instance, { type: 'Normal', reason: 'MigrationStarted', action: 'Migrate', note, related: object })
     }
-    return nothingApplied
+    return { ...nothingApplied, changed: action === 'created' }
   } catch (error) {
     const problem = explain(resources.jobs, desired, error)
     return { ...nothingApplied, problems: [problem], error: error instanceof ApiError ? error : undefined }

@@ -20,8 +20,7 @@ import { childResources } from './resources/children.ts'
 import { httpRoutes } from './resources/http-route.ts'
 import { ownSecretName, releaseJobName, workloadName } from './resources/names.ts'
 import { decideScaling, type Scaling } from './scaling.ts'
-import { outlives, readSecrets, type SecretsState } from './secrets.ts'
-import { isPaused } from './status.ts'
+import { outlives, type SecretsState } from './secrets.ts'
 
 /** An object that the instance owns. */
 export interface OwnedChild {
@@ -61,13 +60,9 @@ export interface Observation {
   readonly now: number
 }
 
-/** Gathers an {@link Observation}; makes the session Secret, on whose content everything else depends, if it has to. */
-export async function observe(
-  instance: NotejamInstance,
-  context: ReconcileContext,
-  randomKey: (bytes: number) => string,
-): Promise<Observation> {
-  const { cache, client, signal, clock } = context
+/** Gathers an {@link Observation}. */
+export async function observe(instance: NotejamInstance, context: ReconcileContext, secrets: SecretsState): Promise<Observation> {
+  const { cache, clock } = context
   const now = clock.now()
   const hibernation = readHibernation(instance.spec, now)
   // What is under way comes to its end first: a release that slept in the middle would never be seen to serve.
@@ -79,14 +74,12 @@ export async function observe(
   const pods = cache.byIndex<Pod>(resources.pods, podsByInstance, `${key.namespace}/${key.name}`)
   const jobs = cache.controlledBy<Job>(resources.jobs, uid)
   const [deployment] = cache.controlledBy<Deployment>(resources.deployments, uid)
-  const mayCreate = !isPaused(instance) && instance.metadata.deletionTimestamp === undefined
-  const secrets = await readSecrets({ client, signal, instance, policy, randomKey: mayCreate ? randomKey : undefined })
   const { operation } = instance.status ?? {}
   const phase = phaseOf(operation?.step)
   const jobName = operation === undefined || phase === undefined ? undefined : releaseJobName(instance, operation.id, phase)
   const job = jobs.find(({ metadata }) => metadata.name === jobName)
   const outlived = findOutlived(instance, secrets, context)
-  const foreign = outlived.length > 0 ? undefined : await findForeignWorkload(deployment, key, context)
+  const foreign = outlived.length > 0 ? undefined : await findForeignWorkload(deployment ?? job, key, context)
   const appPods = pods.filter((pod) => pod.metadata.labels?.['app.kubernetes.io/component'] === 'app' && !hasEnded(pod))
   const gatekeeper = gatekeeperOf(instance)
   const rival = findConflict(instance, secrets.address, cache)
@@ -158,9 +151,10 @@ function hasEnded(pod: Pod): boolean {
 
 /**
  * Whether somebody else's Deployment has the name: it is asked before a migration touches the database, for the roll-out after it could not happen.
- * Objects of others are in no cache, so this asks the server, until our own is there.
+ * Objects of others are in no cache, so this asks the server, until our own is there, or the Job that it is asked for: what comes later, the apply
+ * refuses.
  */
-async function findForeignWorkload(own: Deployment | undefined, key: ObjectKey, context: ReconcileContext): Promise<Stall | undefined> {
+async function findForeignWorkload(own: KubeObject | undefined, key: ObjectKey, context: ReconcileContext): Promise<Stall | undefined> {
   if (own !== undefined) return undefined
   const found = await getIfThere<KubeObject>(resources.deployments, key, context)
   if (found === undefined) return undefined

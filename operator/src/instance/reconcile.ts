@@ -1,6 +1,7 @@
 import { statusFieldManager } from '../api/labels.ts'
 import { apiVersion, type InstanceStatus, type NotejamInstance } from '../api/notejam.ts'
 import type { HorizontalPodAutoscaler } from '../api/objects.ts'
+import { effectivePolicy } from '../api/policy.ts'
 import type { EventReason } from '../api/reasons.ts'
 import { isNamespaceTerminating } from '../kube/errors.ts'
 import { resources } from '../kube/resource.ts'
@@ -23,10 +24,12 @@ import { rolloutOf } from './deployed.ts'
 import { isOver } from './hibernation.ts'
 import { notejamInstances } from './kinds.ts'
 import { observe, type Observation } from './observe.ts'
+import { PassMemory } from './pass-memory.ts'
 import { readGate } from './release/gate.ts'
 import { isSilentStep } from './release/journal.ts'
 import { planRelease } from './release/plan.ts'
 import type { ReleasePlan } from './release/types.ts'
+import { readSecrets, type SecretsState } from './secrets.ts'
 import { computeStatus, isPaused } from './status.ts'
 
 /** What the reconciler of instances is built from. */
@@ -46,6 +49,8 @@ const longestSleepSeconds = 3600
 
 /** Seconds until the pass after one whose step no event follows: at once. */
 const againSeconds = 0.001
+/** Seconds until a pass reports what the last one left to it, should no event have started one. */
+const reportSeconds = 1
 /** Seconds until Secrets are read again, which nothing watches; spread over a fifth of it. */
 const secretIntervalSeconds = 300
 /** Seconds until a pass looks again for what it misses, where no watch tells: Secrets, claims and objects of others. */
@@ -55,29 +60,54 @@ const outlivedIntervalSeconds = 1
 
 /** Makes the reconciler of NotejamInstances: the story of one instance. */
 export function createInstanceReconciler({ randomKey, random }: InstanceReconcilerOptions): Reconcile {
+  const memory = new PassMemory()
   return async (request, context) => {
     const instance = context.cache.get<NotejamInstance>(notejamInstances, request)
+    if (instance?.metadata.deletionTimestamp !== undefined || instance === undefined) memory.forget(request)
     if (instance === undefined) return done
     if (instance.metadata.deletionTimestamp !== undefined) return finishDeletion(instance, context)
     if (!isPaused(instance) && isOver(instance.spec, context.clock.now())) return expire(instance, context)
 
-    const seen = await observe(isPaused(instance) ? instance : await guardVolume(instance, context), context, randomKey)
+    const known = memory.secretsFor(instance)
+    const secrets = known ?? (await readSecretsOf(instance, context, randomKey))
+    if (known === undefined) memory.readSecrets(instance, secrets, context.clock.monotonic())
+    const seen = await observe(isPaused(instance) ? instance : await guardVolume(instance, context), context, secrets)
     const plan = decide(seen)
     // While its database is emptied the app is at zero, whoever scales it otherwise.
     const observation: Observation = plan.stopApp ? { ...seen, scaling: { by: 'operator', replicas: 0 } } : seen
+    let hasProblems = observation.problems.length > 0
     try {
       if (isPaused(instance) || observation.outlived.length > 0 || observation.rivalled) {
         await report(instance, observation, plan, nothingApplied, context)
       } else {
-        await act(observation, plan, context)
+        const applied = await act(observation, plan, memory, context)
+        hasProblems ||= applied.problems.length > 0
+      }
+      if (known !== undefined && !memory.hasFreshSecrets(instance, context.clock.monotonic())) {
+        const read = await readSecretsOf(instance, context, randomKey)
+        memory.readSecrets(instance, read, context.clock.monotonic())
+        if (!sameJson(known, memory.secretsFor(instance))) return after(againSeconds)
       }
     } catch (error) {
       // Nothing new can be made in a namespace that is going away, and all that is there goes with it.
       if (isNamespaceTerminating(error)) return done
       throw error
     }
-    return !isPaused(instance) && isSilentStep(instance.status, plan) ? after(againSeconds) : nextLook(observation, plan, random)
+    if (memory.isReportDue(instance)) return after(reportSeconds)
+    return !isPaused(instance) && isSilentStep(instance.status, plan)
+      ? after(againSeconds)
+      : nextLook(observation, plan, hasProblems, random)
   }
+}
+
+/** Reads the Secrets of an instance; makes the session Secret, on whose content everything else depends, if it has to. */
+async function readSecretsOf(
+  instance: NotejamInstance,
+  { client, signal }: ReconcileContext,
+  randomKey: InstanceReconcilerOptions['randomKey'],
+): Promise<SecretsState> {
+  const policy = effectivePolicy(instance.spec)
+  return readSecrets({ client, signal, instance, policy, randomKey: isPaused(instance) ? undefined : randomKey })
 }
 
 function decide(observation: Observation): ReleasePlan {
@@ -121,22 +151,32 @@ function decide(observation: Observation): ReleasePlan {
   })
 }
 
-/** The journal is written before what it announces is done; children are applied; what came of it is reported. */
-async function act(observation: Observation, plan: ReleasePlan, context: ReconcileContext): Promise<void> {
+/**
+ * The journal is written before what it announces is done; children are applied; what came of it is reported. Where something was changed, the watches
+ * bring another pass: the report is left to it, unless the last one was left already.
+ */
+async function act(observation: Observation, plan: ReleasePlan, memory: PassMemory, context: ReconcileContext): Promise<Applications> {
   let { instance } = observation
   if (!sameJson(instance.status?.operation, plan.operation) || !sameJson(instance.status?.release, plan.release)) {
     instance = await report(instance, observation, plan, nothingApplied, context)
+    memory.leaveReport(instance, false)
     for (const event of plan.events) context.recorder.event(instance, event)
   }
   const children = await applyChildren(observation, plan, context)
-  const applied =
-    children.problems.length > 0
-      ? children
-      : { ...children, ...(await createReleaseJob(observation, plan, context)), objects: children.objects }
+  const job = children.problems.length > 0 ? nothingApplied : await createReleaseJob(observation, plan, context)
+  const applied: Applications = {
+    objects: children.objects,
+    changed: children.changed || job.changed,
+    problems: [...children.problems, ...job.problems],
+    error: children.error ?? job.error,
+  }
   if (plan.job === 'Withdraw') await withdrawJob(observation, context)
   await prune(observation, plan, context)
-  await report(instance, observation, plan, applied, context)
+  const isLeft = applied.changed && applied.problems.length === 0 && !memory.isReportDue(instance)
+  if (!isLeft) await report(instance, observation, plan, applied, context)
+  memory.leaveReport(instance, isLeft)
   if (applied.error !== undefined) throw applied.error
+  return applied
 }
 
 /**
@@ -194,12 +234,13 @@ function tellStall(before: NotejamInstance, status: InstanceStatus, { recorder }
 }
 
 function nextLook(
-  { problems, outlived, now, hibernation, instance }: Observation,
+  { outlived, now, hibernation, instance }: Observation,
   { wait, wakeAt }: ReleasePlan,
+  hasProblems: boolean,
   random: () => number,
 ): Result {
   if (outlived.length > 0) return after(outlivedIntervalSeconds)
-  if (problems.length > 0) return after(missingIntervalSeconds)
+  if (hasProblems) return after(missingIntervalSeconds)
   const seconds = secretIntervalSeconds * (0.8 + 0.4 * random())
   if (wait?.reason === 'WaitingForGate') return after(gateIntervalSeconds)
   const { expiration } = instance.spec

@@ -127,7 +127,9 @@ export class ServerSideApplier implements Applier {
     const { metrics } = this.#options
     const key = this.#key(intent)
     const cached = await this.#find(intent.resource, key)
-    const { object, action } = cached === undefined ? await this.#create(intent, key) : await this.#reconcile(intent, cached)
+    const complete = this.#complete(intent)
+    const { object, action } =
+      cached === undefined ? await this.#create(intent, complete, key) : await this.#reconcile(intent, complete, cached)
     metrics.applied(resourceName(intent.resource), action)
     return { action, object: object as T }
   }
@@ -136,7 +138,7 @@ export class ServerSideApplier implements Applier {
     const live = this.#options.cache.get(intent.resource, this.#key(intent))
     if (live === undefined) return 'created'
     if (!this.#isOurs(live, intent.owner)) return 'conflict'
-    return this.#isUnchanged(intent, live) ? 'unchanged' : 'updated'
+    return this.#isUnchanged(intent, this.#complete(intent), live) ? 'unchanged' : 'updated'
   }
 
   async delete(
@@ -163,9 +165,9 @@ export class ServerSideApplier implements Applier {
     }
   }
 
-  async #create(intent: ApplyIntent, key: ObjectKey): Promise<Applied> {
+  async #create(intent: ApplyIntent, complete: AppliedObject, key: ObjectKey): Promise<Applied> {
     try {
-      return { action: 'created', object: await this.#send(intent, { resourceVersion: mustNotExist }) }
+      return { action: 'created', object: await this.#send(intent, complete, { resourceVersion: mustNotExist }) }
     } catch (error) {
       if (!isConflict(error)) throw error
       // Somebody was faster: a stranger, or this very call, whose first answer got lost.
@@ -173,24 +175,27 @@ export class ServerSideApplier implements Applier {
       const live = await client.get(intent.resource, key, signal === undefined ? {} : { signal }).catch((failure: unknown) => {
         throw isNotFound(failure) ? error : failure
       })
-      return this.#reconcile(intent, live)
+      return this.#reconcile(intent, complete, live)
     }
   }
 
-  async #reconcile(intent: ApplyIntent, live: KubeObject): Promise<Applied> {
+  async #reconcile(intent: ApplyIntent, complete: AppliedObject, live: KubeObject): Promise<Applied> {
     if (!this.#isOurs(live, intent.owner)) throw this.#conflict(intent.resource, live)
     const leaving = live.metadata.deletionTimestamp !== undefined
-    if (leaving || intent.createOnly === true || this.#isUnchanged(intent, live)) return { action: 'unchanged', object: live }
+    if (leaving || intent.createOnly === true || this.#isUnchanged(intent, complete, live)) return { action: 'unchanged', object: live }
     const uid = live.metadata.uid
-    const object = await this.#send(intent, uid === undefined ? {} : { uid })
+    const object = await this.#send(intent, complete, uid === undefined ? {} : { uid })
     return { action: object.metadata.resourceVersion === live.metadata.resourceVersion ? 'unchanged' : 'updated', object }
   }
 
   /** Sends the apply. The server refuses it when the object is not the one of `precondition` any more. */
-  async #send(intent: ApplyIntent, precondition: { readonly uid?: string; readonly resourceVersion?: string }): Promise<KubeObject> {
+  async #send(
+    intent: ApplyIntent,
+    complete: AppliedObject,
+    precondition: { readonly uid?: string; readonly resourceVersion?: string },
+  ): Promise<KubeObject> {
     const { client, memory, signal } = this.#options
     const fieldManager = intent.fieldManager ?? this.#options.fieldManager
-    const complete = this.#complete(intent)
     const object = await client.apply(
       intent.resource,
       { ...complete, metadata: { ...complete.metadata, ...precondition } },
@@ -201,9 +206,8 @@ export class ServerSideApplier implements Applier {
     return object
   }
 
-  #isUnchanged(intent: ApplyIntent, live: KubeObject): boolean {
+  #isUnchanged(intent: ApplyIntent, complete: AppliedObject, live: KubeObject): boolean {
     const fieldManager = intent.fieldManager ?? this.#options.fieldManager
-    const complete = this.#complete(intent)
     const sent = this.#hashOf(complete, fieldManager)
     // The annotation says which fields we own: without a match, one that is not wanted any more would stay.
     if (live.metadata.annotations?.[this.#hashName(fieldManager)] !== sent) return false

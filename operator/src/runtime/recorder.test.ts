@@ -22,10 +22,15 @@ function build({ fence = openFence, fail = false } = {}) {
   const clock = new VirtualClock()
   const written: Written[] = []
   const counts: Record<string, number> = {}
+  let inFlight = 0
+  let held: Promise<void> = Promise.resolve()
   const keep =
     (call: Written['call']) =>
     async (_resource: object, ...[first, second]: readonly unknown[]) => {
       if (fail) throw new Error('down')
+      inFlight += 1
+      await held
+      inFlight -= 1
       written.push({ call, body: (call === 'create' ? first : second) as Written['body'] })
       return {}
     }
@@ -40,11 +45,31 @@ function build({ fence = openFence, fail = false } = {}) {
     reportingController: 'x.test/y',
     reportingInstance: 'pod',
   })
-  return { clock, written, counts, recorder }
+  const hold = () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    held = promise
+    return resolve
+  }
+  return { clock, written, counts, recorder, hold, inFlight: () => inFlight }
 }
 
 const object = (name = 'a'): KubeObject => ({ apiVersion: 'v1', kind: 'Thing', metadata: { name, namespace: 'ns', uid: `uid-${name}` } })
 const event = (note: string, reason = 'Failed') => ({ type: 'Warning', reason, action: 'Try', note }) as const
+
+describe('many events', () => {
+  it('are written two at a time, so that they give way to what they tell of', async () => {
+    const { recorder, inFlight, hold } = build()
+    const letGo = hold()
+
+    for (let index = 0; index < 20; index++) recorder.event(object(`a${index}`), event('no'))
+    await Promise.resolve()
+    const atOnce = inFlight()
+    letGo()
+    await recorder.flush()
+
+    expect(atOnce).toBe(2)
+  })
+})
 
 describe('series', () => {
   it('writes the first, makes a series of the second, and then only refreshes every 30 minutes', async () => {

@@ -1,6 +1,7 @@
 import type { Client } from '../kube/client.ts'
 import { isNamespaceTerminating, isNotFound } from '../kube/errors.ts'
 import type { KubeObject } from '../kube/object.ts'
+import { Limiter } from '../kube/limiter.ts'
 import { resources } from '../kube/resource.ts'
 import { TokenBucket } from './backoff.ts'
 import { microTime, type Clock } from './clock.ts'
@@ -70,7 +71,9 @@ const objectBudget = { ratePerSecond: 1 / 300, burst: 25 }
 const reasonBudget = { ratePerSecond: 1 / 600, burst: 4 }
 /** Objects remembered, the least recently used forgotten (client-go's LRU), and writes that may wait. */
 const subjectsKept = 4096
-const pendingLimit = 1000
+const pendingLimit = 4000
+/** Writes at once: events give way to what they tell of (client-go writes them one after the other). */
+const writesInFlight = 2
 /** How often what has become worthless is looked for: series that ended, and objects whose budgets are full again. */
 const sweepMs = 60_000
 /** Kinds of event of one object that are told apart. */
@@ -83,6 +86,7 @@ const noteBytes = 1024
 export class EventRecorder implements Recorder {
   readonly #options: RecorderOptions
   readonly #subjects = new Map<string, Subject>()
+  readonly #turns = new Limiter(writesInFlight)
   #pending = 0
   #sequence = 0
   #sweptAt = 0
@@ -134,7 +138,8 @@ export class EventRecorder implements Recorder {
       const name = await series.written
       if (name === undefined) return undefined
       const body = { series: { count: series.count, lastObservedTime: microTime(this.#options.clock.now()) } }
-      await this.#options.client.patch(resources.events, { namespace: namespaceFor(regarding), name }, body, this.#callOptions())
+      const key = { namespace: namespaceFor(regarding), name }
+      await this.#inTurn(() => this.#options.client.patch(resources.events, key, body, this.#callOptions()))
       return name
     })
   }
@@ -167,8 +172,13 @@ export class EventRecorder implements Recorder {
       reportingController,
       reportingInstance,
     }
-    await client.create(resources.events, body, this.#callOptions())
+    await this.#inTurn(() => client.create(resources.events, body, this.#callOptions()))
     return name
+  }
+
+  async #inTurn(send: () => Promise<unknown>): Promise<void> {
+    const release = await this.#turns.acquire()
+    await send().finally(release)
   }
 
   #callOptions() {

@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest'
+import type { InstanceStatus, NotejamInstance } from '../api/notejam.ts'
+import { keyOf } from '../kube/object.ts'
+import { PassMemory } from './pass-memory.ts'
+import { sampleInstance, samples } from './resources/sample-instances.ts'
+import type { SecretsState } from './secrets.ts'
+
+const { spec } = samples.development.instance
+const usable: SecretsState = {
+  own: { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's', namespace: 'team', uid: 'secret', resourceVersion: '7' } },
+  hash: 'hash',
+  connection: undefined,
+  address: 'address',
+  mail: undefined,
+  problems: [],
+  outlived: false,
+}
+
+function withStatus(status: InstanceStatus, uid = 'one'): NotejamInstance {
+  const sample = sampleInstance(spec)
+  return { ...sample, metadata: { ...sample.metadata, uid }, status }
+}
+
+const atRest = withStatus({ release: { current: { id: 'r1', image: spec.image } } })
+
+describe('Secrets in memory', () => {
+  it.each<[string, NotejamInstance, boolean]>([
+    ['at rest', atRest, true],
+    ['before the first release', withStatus({}), false],
+    ['with another image to release', withStatus({ release: { current: { id: 'r1', image: 'other' } } }), false],
+    [
+      'while a release is under way',
+      withStatus({
+        ...atRest.status,
+        operation: { id: 'r2', type: 'Release', step: 'Migrating', startTime: '2026-01-01T00:00:00Z' },
+      } as InstanceStatus),
+      false,
+    ],
+    ['of a new instance of the same name', withStatus(atRest.status ?? {}, 'two'), false],
+  ])('%s', (_what, instance, isKnown) => {
+    const memory = new PassMemory()
+    memory.readSecrets(atRest, usable, 0)
+
+    expect(memory.secretsFor(instance)?.hash).toBe(isKnown ? 'hash' : undefined)
+  })
+
+  it('are not kept while anything is wrong with them', () => {
+    const memory = new PassMemory()
+    memory.readSecrets(atRest, usable, 0)
+    memory.readSecrets(atRest, { ...usable, hash: undefined, problems: [{ reason: 'SecretNotFound', message: '' }] }, 1)
+
+    expect(memory.secretsFor(atRest)).toBeUndefined()
+  })
+
+  it('are as good as new for a second', () => {
+    const memory = new PassMemory()
+    memory.readSecrets(atRest, usable, 5000)
+
+    expect([memory.hasFreshSecrets(atRest, 5999), memory.hasFreshSecrets(atRest, 6000)]).toEqual([true, false])
+  })
+
+  it('and everything else are gone with the instance', () => {
+    const memory = new PassMemory()
+    memory.readSecrets(atRest, usable, 0)
+    memory.leaveReport(atRest, true)
+    memory.forget(keyOf(atRest))
+
+    expect([memory.secretsFor(atRest), memory.isReportDue(atRest)]).toEqual([undefined, false])
+  })
+})

@@ -1,0 +1,76 @@
+import type { NotejamInstance } from '../api/notejam.ts'
+import { keyOf, keyToString, type ObjectKey } from '../kube/object.ts'
+import type { SecretsState } from './secrets.ts'
+
+/** A change of a Secret that is that much younger than its last reading is found by the next reading, minutes later, as one that comes after a pass. */
+const freshMs = 1000
+
+interface Memory {
+  readonly uid: string
+  secrets: SecretsState | undefined
+  /** Monotonic milliseconds. */
+  readAt: number
+  reportDue: boolean
+}
+
+/**
+ * What one pass leaves for the next one of the same instance. Losing it costs a read or a write, never more: a process that begins anew knows nothing.
+ */
+export class PassMemory {
+  readonly #memories = new Map<string, Memory>()
+
+  /**
+   * The Secrets as they were read last, for a pass that only keeps what is released: it need not wait for them, and reads them afterwards. Undefined
+   * while a release is under way or about to begin, which must see them as they are.
+   */
+  secretsFor(instance: NotejamInstance): SecretsState | undefined {
+    const { spec, status } = instance
+    const isAtRest = status?.operation === undefined && status?.release?.current?.image === spec.image
+    return isAtRest ? this.#of(instance).secrets : undefined
+  }
+
+  /**
+   * Remembers Secrets that can be used: of anything missing each pass asks anew. Only the name of our own Secret is kept of it.
+   *
+   * @param readAt - monotonic milliseconds
+   */
+  readSecrets(instance: NotejamInstance, { own, ...state }: SecretsState, readAt: number): void {
+    const usable = state.hash !== undefined && state.problems.length === 0
+    const kept = own === undefined ? undefined : { apiVersion: own.apiVersion, kind: own.kind, metadata: referenceOf(own.metadata) }
+    Object.assign(this.#of(instance), { readAt, secrets: usable ? { ...state, own: kept } : undefined })
+  }
+
+  /** Whether the Secrets were read a moment ago, so that a pass that follows at once need not read them again. */
+  hasFreshSecrets(instance: NotejamInstance, now: number): boolean {
+    return now - this.#of(instance).readAt < freshMs
+  }
+
+  /** Whether the last pass left its report to the next one: then this one must not. */
+  isReportDue(instance: NotejamInstance): boolean {
+    return this.#of(instance).reportDue
+  }
+
+  /** Notes whether a report was left to the next pass. */
+  leaveReport(instance: NotejamInstance, isLeft: boolean): void {
+    this.#of(instance).reportDue = isLeft
+  }
+
+  /** The instance is gone. */
+  forget(key: ObjectKey): void {
+    this.#memories.delete(keyToString(key))
+  }
+
+  #of(instance: NotejamInstance): Memory {
+    const key = keyToString(keyOf(instance))
+    const { uid = '' } = instance.metadata
+    const known = this.#memories.get(key)
+    if (known?.uid === uid) return known
+    const memory: Memory = { uid, secrets: undefined, readAt: Number.NEGATIVE_INFINITY, reportDue: false }
+    this.#memories.set(key, memory)
+    return memory
+  }
+}
+
+function referenceOf({ name, namespace = '', uid = '' }: NotejamInstance['metadata']): { name: string; namespace: string; uid: string } {
+  return { name, namespace, uid }
+}
