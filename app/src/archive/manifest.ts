@@ -45,6 +45,8 @@ const manifestSchema = z.object({
   }),
   engine: z.enum(['sqlite', 'postgres', 'mysql']),
   engineVersion: z.string().max(200),
+  /** The schema of the server that the tables were in; PostgreSQL only. */
+  databaseSchema: z.string().max(63).optional(),
   schemaVersion: z.int().min(0),
   /** The image that took it, with its digest. */
   image: z.string().max(500).optional(),

@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream'
 import { messageOf, ObjectExistsError, ObjectNotFoundError, StoreUnavailableError, type StoreFailure } from '../../errors.ts'
 import { checkKey, checkPrefix } from './object-key.ts'
 import { pulledStream } from './pulled-stream.ts'
-import type { Store, StoredObject, TransferOptions, WriteOptions, WrittenObject } from './store.ts'
+import { collectText, type Store, type StoredObject, type TransferOptions, type WriteOptions, type WrittenObject } from './store.ts'
 
 /** What a folder store is made of. */
 export interface FolderStoreOptions {
@@ -78,9 +78,10 @@ export class FolderStore implements Store {
 
   async read(key: string, { signal }: TransferOptions = {}): Promise<Readable> {
     const doing = `cannot read ${key}`
+    const path = join(this.#base, checkKey(key))
     let file: FileHandle
     try {
-      file = await open(join(this.#base, checkKey(key)), 'r')
+      file = await open(path, 'r')
     } catch (error) {
       throw codeOf(error) === 'ENOENT' ? this.#notFound(key, error) : this.#failed(error, doing)
     }
@@ -97,16 +98,10 @@ export class FolderStore implements Store {
   }
 
   async readText(key: string, maxBytes: number): Promise<string> {
-    const chunks: Uint8Array[] = []
-    let size = 0
-    for await (const chunk of (await this.read(key)) as AsyncIterable<Uint8Array>) {
-      chunks.push(chunk)
-      size += chunk.byteLength
-      if (size > maxBytes) {
-        throw this.#unavailable(`${key} is longer than the ${maxBytes} bytes that it may have`, 'Failing')
-      }
-    }
-    return Buffer.concat(chunks).toString('utf8')
+    return await collectText(await this.read(key), {
+      maxBytes,
+      tooLong: () => this.#unavailable(`${key} is longer than the ${maxBytes} bytes that it may have`, 'Failing'),
+    })
   }
 
   async write(key: string, body: AsyncIterable<Uint8Array>, { signal }: WriteOptions = {}): Promise<WrittenObject> {

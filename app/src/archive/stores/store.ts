@@ -72,3 +72,20 @@ export interface Store {
   dropUnfinished(before: Date): Promise<number>
   close(): Promise<void>
 }
+
+/** The text of a small object. @throws what `tooLong` makes, when there is more of it than expected */
+export async function collectText(
+  stream: Readable,
+  { maxBytes, tooLong }: { readonly maxBytes: number; readonly tooLong: () => Error },
+): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+    chunks.push(chunk)
+    size += chunk.byteLength
+    if (size > maxBytes) {
+      throw tooLong()
+    }
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
