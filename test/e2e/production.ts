@@ -19,7 +19,13 @@ export async function startPostgres(api: ApiClient, namespace: string, image: st
       { name: 'POSTGRES_DB', value: 'notejam' },
       { name: 'PGDATA', value: '/var/lib/postgresql/data/server' },
     ],
-    readinessProbe: { exec: { command: ['pg_isready', '-h', '127.0.0.1', '-U', 'notejam'] }, periodSeconds: 1 },
+    // A machine that is busy with the test is no reason to take the server out of its Service.
+    readinessProbe: {
+      exec: { command: ['pg_isready', '-h', '127.0.0.1', '-U', 'notejam'] },
+      periodSeconds: 1,
+      timeoutSeconds: 10,
+      failureThreshold: 30,
+    },
     securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
     volumeMounts: [
       { name: 'data', mountPath: '/var/lib/postgresql/data' },
