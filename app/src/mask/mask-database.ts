@@ -144,7 +144,9 @@ async function maskRows(db: Kysely<Database>, ids: readonly number[], options: T
   const { table, treated, engine } = options
   const columns = treated.map(([column]) => column)
   const { rows } = await sql<Row>`
-    select id, ${sql.join(columns.map((column) => sql.ref(column)))} from ${sql.table(table)} where id in (${sql.join(ids)})`.execute(db)
+    select id, ${sql.join(readColumns(table, treated).map((column) => sql.ref(column)))} from ${sql.table(table)} where id in (${sql.join(ids)})`.execute(
+    db,
+  )
   const masked = rows.map((row) => maskRow(row, options))
   const changes = columns.map((column) => {
     const cases = masked.map((row) => sql`when ${row.id} then ${row[column]}`)
@@ -155,6 +157,12 @@ async function maskRows(db: Kysely<Database>, ids: readonly number[], options: T
     const entries = masked.map((row) => ({ noteId: row.id, words: searchWords(String(row['name']), String(row['text'])) }))
     await putSearchWords(db, engine, entries)
   }
+}
+
+/** What is changed, and what keys and search words are made from. */
+function readColumns(table: string, treated: TableOptions['treated']): string[] {
+  const sources = treated.map(([column, treatment]) => (typeof treatment === 'string' ? column : treatment.of))
+  return [...new Set([...sources, ...(table === 'notes' ? ['name', 'text'] : [])])]
 }
 
 function maskRow(row: Row, { table, treated, pseudonyms }: TableOptions): Row {
