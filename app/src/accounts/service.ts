@@ -1,4 +1,3 @@
-import { createHmac } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { AppContext } from '../context.ts'
 import { holdAccount } from '../db/hold-account.ts'
@@ -6,6 +5,7 @@ import { emailKey } from '../db/text-keys.ts'
 import { transact } from '../db/transact.ts'
 import { InvalidInputError, NotFoundError } from '../errors.ts'
 import type { Audit } from './audit.ts'
+import { erasedHash } from './erased-hash.ts'
 import type { Passwords } from './passwords.ts'
 import { resetMail } from './reset-mail.ts'
 import { isLinkToken, newLinkToken, tokenHash } from './secret-token.ts'
@@ -202,9 +202,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
         await transaction.deleteFrom('users').where('id', '=', member.userId).execute()
         // Nobody is behind an address below `.invalid` (RFC 2606), so there is nobody to be forgotten again after a restore: `smoke` leaves nothing.
         if (emailKey(member.email).endsWith('.invalid')) return
-        const erased = createHmac('sha256', config.secretKey)
-          .update(`erased\0${member.userId}\0${emailKey(member.email)}`)
-          .digest('hex')
+        const erased = erasedHash(config.secretKey, { id: member.userId, emailKey: emailKey(member.email) })
         await transaction.insertInto('erased_accounts').values({ id_hash: erased, erased_at: clock.now() }).execute()
       })
       audit('account-deleted', { userId: member.userId, address: origin.address })

@@ -28,3 +28,8 @@ export function createdTables(statements: readonly string[]): string[] {
 export function shadowTables(names: readonly string[]): string[] {
   return names.flatMap((name) => ['config', 'content', 'data', 'docsize', 'idx'].map((suffix) => `${name}_${suffix}`))
 }
+
+/** Names of tables while a restore on MySQL fills them, and of those that it put away: a run that was killed may leave some, the next one drops them. */
+export const sidePrefix = 'notejam_side_'
+/** See {@link sidePrefix}. */
+export const gonePrefix = 'notejam_gone_'

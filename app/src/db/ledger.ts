@@ -1,5 +1,5 @@
 import { sql, type Kysely } from 'kysely'
-import { ledgerTables, listTables, shadowTables } from './catalog.ts'
+import { gonePrefix, ledgerTables, listTables, shadowTables, sidePrefix } from './catalog.ts'
 import type { Engine } from './engine.ts'
 import { statementFor } from './migrations/migration.ts'
 import type { Database, IdentityTable, MigrationsTable } from './schema.ts'
@@ -28,7 +28,7 @@ export async function readLedger(db: Kysely<Database>, engine: Engine): Promise<
   const identity = has('notejam_identity') ? await db.selectFrom('notejam_identity').selectAll().executeTakeFirst() : undefined
   const created = applied.flatMap((row) => row.tables_created.split(' '))
   const own = new Set<string>([...ledgerTables, ...created, ...(engine === 'sqlite' ? shadowTables(created) : [])])
-  const foreignTables = tables.filter((name) => !own.has(name))
+  const foreignTables = tables.filter((name) => !own.has(name) && !name.startsWith(sidePrefix) && !name.startsWith(gonePrefix))
   const marked = applied.length > 0 || identity !== undefined
   const state = marked ? 'ours' : foreignTables.length > 0 ? 'foreign' : 'empty'
   return { state, foreignTables, applied, oldestCodeServed: schema?.oldest_code_served ?? 1, identity }

@@ -1,6 +1,6 @@
 import { sql, type Kysely } from 'kysely'
 import { AppError, exitCodes } from '../errors.ts'
-import { listTables } from './catalog.ts'
+import { gonePrefix, listTables, sidePrefix } from './catalog.ts'
 import type { Engine } from './engine.ts'
 import { assertIdentity, type IdentityClaim } from './identity.ts'
 import { readLedger, type Ledger } from './ledger.ts'
@@ -75,7 +75,9 @@ function refused(message: string): AppError {
 async function tablesToDrop(db: Kysely<Database>, engine: Engine, { applied }: Ledger): Promise<string[]> {
   const present = new Set(await listTables(db, engine))
   const created = applied.flatMap((row) => row.tables_created.split(' ')).filter((name) => present.has(name))
-  return created.toReversed()
+  // What a restore that was killed left beside them.
+  const leftovers = [...present].filter((name) => name.startsWith(sidePrefix) || name.startsWith(gonePrefix))
+  return [...leftovers, ...created.toReversed()]
 }
 
 async function dropAll(db: Kysely<Database>, engine: Engine, tables: readonly string[]): Promise<void> {
