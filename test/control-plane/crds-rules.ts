@@ -1,3 +1,5 @@
+import { builtInRules } from './crds-rules-builtin.ts'
+
 /** A spec as somebody might write it. */
 export type Spec = Readonly<Record<string, unknown>>
 
@@ -34,6 +36,7 @@ const withEnvironment = (name: string): Spec => ({ ...minimalSpec, app: { extraE
 
 /** The rules of NotejamInstance. A rule without a fixture fails the test. */
 export const instanceRules: readonly RuleFixture[] = [
+  ...builtInRules,
   {
     rule: 'a name has at most 40 characters',
     accepted: minimalSpec,
@@ -280,12 +283,6 @@ export const instanceRules: readonly RuleFixture[] = [
     accepted: external({ tls: { mode: 'Require' } }),
     refused: { ...minimalSpec, database: { type: 'MySQL', external: { secretRef: { name: 'notes-db' } } } },
     message: 'database.type cannot be changed',
-  },
-  {
-    rule: 'a server has its block',
-    accepted: external(),
-    refused: { ...minimalSpec, database: { type: 'MySQL' } },
-    message: 'database.type PostgreSQL and MySQL need the block database.external',
   },
   {
     rule: 'SQLite has no server',

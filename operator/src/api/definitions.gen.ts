@@ -13,6 +13,6 @@ export const definitions: readonly ExpectedDefinition[] = [
   },
   {
     resource: { group: 'notejam.io', version: 'v1', plural: 'notejaminstances', kind: 'NotejamInstance', namespaced: true },
-    schemaHash: 'syxedOYXDTwVCzFBoTyFFw',
+    schemaHash: 'us-yRPxUrQTZVj3o_tNOwQ',
   },
 ]

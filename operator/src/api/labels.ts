@@ -34,7 +34,7 @@ export const annotations = {
 } as const
 
 /** What a pod of an instance does. */
-export type Component = 'app' | 'backup' | 'migration' | 'release' | 'smoke'
+export type Component = 'app' | 'database' | 'backup' | 'migration' | 'release' | 'smoke'
 
 /** Longest name of a Service, a label value and a pod's host name (RFC 1123 label). */
 const longestName = 63

@@ -71,7 +71,7 @@ export interface NotejamInstance {
       action?: 'Hibernate' | 'Delete'
     }
     /**
-     * deletionPolicy says what happens to the volume that the operator made, when the instance is deleted - Delete it too (the default in Development and Test), or Retain it (the default in Production). External databases and given claims always stay.
+     * deletionPolicy says what happens to the volume that the operator made (for SQLite or a built-in database), when the instance is deleted - Delete it too (the default in Development and Test), or Retain it (the default in Production). External databases and given claims always stay.
      */
     deletionPolicy?: 'Delete' | 'Retain'
     /**
@@ -163,6 +163,59 @@ export interface NotejamInstance {
          * maxConnections is how many connections the server has for this instance; what its pods could open at most is held against it.
          */
         maxConnections?: number
+      }
+      /**
+       * builtIn is a database server that the operator runs for this instance alone - one pod with one volume. For Development and Test, with type PostgreSQL, or MySQL (which is run as MariaDB).
+       */
+      builtIn?: {
+        /**
+         * image holds the server's binaries, as the official images postgres and mariadb do; it needs a shell, and runs as user 999. postgres:17 or mariadb:11.8 if not given. Another minor version rolls the pod, another major one is refused.
+         */
+        image?: string
+        /**
+         * storage is the volume of the server, which the operator makes.
+         */
+        storage?: {
+          /**
+           * size of the volume; 5Gi if not given. It can only grow, and only if the storage class allows it.
+           */
+          size?: string
+          /**
+           * storageClassName is the class of the volume; the cluster's default class if not given. It cannot be changed.
+           */
+          storageClassName?: string
+        }
+        /**
+         * resources are what the server asks for and may use; 100m of CPU and 256Mi to 512Mi of memory if not given. It is tuned for its memory limit, which also says how many connections it takes.
+         */
+        resources?: {
+          /**
+           * requests is what the scheduler sets aside for the server.
+           */
+          requests?: {
+            /**
+             * cpu in cores, for example 100m.
+             */
+            cpu?: string | number
+            /**
+             * memory in bytes, for example 512Mi.
+             */
+            memory?: string | number
+          }
+          /**
+           * limits is what the server may use at most. More memory than that, and it is killed.
+           */
+          limits?: {
+            /**
+             * cpu in cores, for example 100m.
+             */
+            cpu?: string | number
+            /**
+             * memory in bytes, for example 512Mi.
+             */
+            memory?: string | number
+          }
+        }
       }
       /**
        * sqlite keeps the notes in a file on a PersistentVolumeClaim. Only with type SQLite.
@@ -1051,6 +1104,14 @@ export interface NotejamInstance {
        * rolloutStrategy is Recreate (SQLite, one pod at a time) or RollingUpdate.
        */
       rolloutStrategy?: 'Recreate' | 'RollingUpdate'
+      /**
+       * databaseImage is the image of the built-in database.
+       */
+      databaseImage?: string
+      /**
+       * maxConnections is how many connections the database has for the pods and Jobs of the instance, as far as known.
+       */
+      maxConnections?: number
       /**
        * storageSize of the volume that the operator keeps.
        */

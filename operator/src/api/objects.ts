@@ -104,3 +104,17 @@ export interface Secret extends KubeObject {
   readonly type?: string
   readonly data?: Readonly<Record<string, string>>
 }
+
+/** `apps/v1 StatefulSet`. */
+export interface StatefulSet extends KubeObject {
+  readonly spec: {
+    readonly replicas?: number
+    readonly template: { readonly metadata?: Partial<ObjectMeta>; readonly spec: PodSpec }
+  }
+  readonly status?: {
+    readonly observedGeneration?: number
+    readonly replicas?: number
+    readonly readyReplicas?: number
+    readonly updatedReplicas?: number
+  }
+}

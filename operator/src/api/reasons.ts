@@ -13,10 +13,16 @@ const stalledReasons = {
     'The image would change the database schema, and no backup can be taken before it; nothing was changed. Take one yourself and set spec.release.missingBackup to Accept, or give an image that leaves the schema as it is.',
   ClaimNotFound:
     'The PersistentVolumeClaim of database.sqlite.storage.existingClaim is not there. Create it, or create the instance anew without existingClaim.',
+  ConnectionLimitExceeded:
+    'The pods could open more connections than the database takes; the message has the numbers. Lower database.poolSizePerReplica or the replicas, or give the database more.',
   DatabaseConflict:
     'Another instance uses the same database, volume or database Secret; nothing was touched. The message names it. Give each instance a database of its own.',
+  DatabaseFailed:
+    'The pod of the built-in database cannot start, or ends again and again. The message has its exit code and the last lines of its log; its volume is left alone.',
   DatabaseFenced:
     'The database bears the mark of another instance, or holds tables that are not of Notejam; nothing in it was changed. The message says what was seen. Use the database of this instance.',
+  DatabaseMajorUpgrade:
+    'database.builtIn.image holds another major version than the data is of; the data is left alone. Set the image back, or make a new instance with the new version and fill it from this one.',
   DowngradeRefused:
     'The image is older than the database schema allows: a contract migration removed what it needs. Go back to a newer image.',
   GatewayAPIMissing:
@@ -117,6 +123,10 @@ export const conditionReasons = {
   },
   DatabaseReachable: {
     Probed: 'The database server answers: the pods are ready, which asks it, or a Job has worked on it.',
+    ServerReady: 'The built-in database takes connections.',
+    ServerStarting: 'The built-in database does not take connections yet; the message says what it waits for.',
+    ServerStopped: 'The instance sleeps, and its built-in database with it. The data is kept.',
+    ServerFailed: 'The built-in database needs a person; the message says why.',
     NotProbed: 'No pod is ready, so nothing says that the database answers.',
     ConnectionRefused: 'Nobody listens at the address of the database Secret.',
     NameNotFound: 'The host of the database Secret has no address.',

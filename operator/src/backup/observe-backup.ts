@@ -62,7 +62,7 @@ async function prepare(
   const { stores, problems } = await readStores(instance, context)
   if (stores === undefined) return problems[0]?.message ?? 'A store is missing'
   const policy = effectivePolicy(instance.spec)
-  const secrets = await readSecrets({ ...context, instance, policy, randomKey: undefined })
+  const secrets = await readSecrets({ ...context, instance, policy, randomKey: undefined, now: context.clock.now() })
   if (secrets.connection === undefined || secrets.problems.length > 0) return secrets.problems[0]?.message ?? 'A Secret is missing'
   const { connection } = secrets
   return { instance, policy, connection, backup, stores, image: deployOf(release).image, besideApp: isBesideApp(connection.type, pods) }

@@ -40,12 +40,12 @@ function childrenOf(observation: Observation, plan: ReleasePlan): readonly Child
 }
 
 function render(observation: Observation, plan: ReleasePlan): readonly Child[] {
-  const { instance, policy, scaling, secrets } = observation
+  const { instance, policy, scaling, secrets, database } = observation
   const network =
     secrets.problems.length > 0 || secrets.connection === undefined ? undefined : { connection: secrets.connection, mail: secrets.mail }
   return renderChildren(
-    { instance, policy, scaling, network },
-    plan.deploy === undefined ? undefined : deploymentInput(observation, plan.deploy),
+    { instance, policy, scaling, network, database: database?.input },
+    plan.deploy === undefined || database?.holds === true ? undefined : deploymentInput(observation, plan.deploy),
   )
 }
 
@@ -173,6 +173,6 @@ function isFinished({ status }: Job): boolean {
 /** The objects that the operator keeps for the instance: what was applied in this pass, and what was there. */
 export function inventoryOf(observation: Observation, applied: readonly KubeObject[]): readonly KubeObject[] {
   const { children, secrets } = observation
-  const all = [...children.map(({ object }) => object), secrets.own, ...applied].filter((object) => object !== undefined)
+  const all = [...children.map(({ object }) => object), ...secrets.own, ...applied]
   return [...new Map(all.map((object) => [`${object.kind}/${object.metadata.name}`, object])).values()]
 }

@@ -8,6 +8,8 @@ export type Connection =
   | {
       readonly type: 'Server'
       readonly engine: 'postgres' | 'mysql'
+      /** The server is a pod of the instance. */
+      readonly builtIn?: true
       readonly secretName: string
       readonly endpoint: Endpoint
       /** Whether the Secret holds a URL, or the parts of one. */
@@ -24,7 +26,8 @@ export type Connection =
 /** Entries of a database Secret that has no URL; the port may be left out. */
 export const connectionParts = ['host', 'user', 'password', 'database'] as const
 
-const defaultPoolSize = 10
+/** Connections of one pod, where nobody said so. */
+export const defaultPoolSize = 10
 const standardPorts = { PostgreSQL: 5432, MySQL: 3306 } as const
 const schemes = { PostgreSQL: /^postgres(ql)?:\/\//, MySQL: /^(mysql|mariadb):\/\// } as const
 
@@ -80,7 +83,11 @@ export function databaseAddress({ database }: InstanceSpec, entries: ReadonlyMap
   const parts = url === undefined ? ['host', 'port', 'database'].map((part) => entries.get(part)?.toString() ?? '') : partsOfUrl(url)
   // The standard port is the same, said or not.
   const [host = '', port, name] = parts
-  const address = [host.trim().toLowerCase(), port?.trim() || String(standardPorts[database.type]), name]
+  return addressHash([host.trim().toLowerCase(), port?.trim() || String(standardPorts[database.type]), name])
+}
+
+/** Hash of a host, a port and the name of a database. */
+export function addressHash(address: readonly (string | undefined)[]): string {
   return createHash('sha256').update(JSON.stringify(address)).digest('hex').slice(0, 16)
 }
 

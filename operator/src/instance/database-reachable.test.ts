@@ -3,7 +3,7 @@ import { databaseReachable, type DatabaseEvidence } from './database-reachable.t
 import { samples } from './resources/sample-instances.ts'
 
 const { spec } = samples.test.instance
-const nothing: DatabaseEvidence = { spec, readyPods: 0, stall: undefined, jobSucceeded: false, generation: 1 }
+const nothing: DatabaseEvidence = { spec, server: undefined, readyPods: 0, stall: undefined, jobSucceeded: false, generation: 1 }
 const failed = (message: string): DatabaseEvidence => ({
   ...nothing,
   stall: { reason: 'MigrationFailed', message: `The migration failed with exit code 1: ${message}` },
@@ -27,6 +27,19 @@ describe('databaseReachable', () => {
     ['no answer', failed('timeout exceeded when trying to connect'), 'False Timeout'],
     ['a failure of another kind, with pods that serve', { ...failed('column "x" exists'), readyPods: 2 }, 'True Probed'],
     ['a failure of another kind', failed('column "x" exists'), 'Unknown NotProbed'],
+    ['a built-in server that is ready', { ...nothing, server: { type: 'Ready' } }, 'True ServerReady'],
+    ['a built-in server that starts', { ...nothing, server: { type: 'Starting', message: 'soon' }, readyPods: 1 }, 'False ServerStarting'],
+    ['a built-in server that sleeps', { ...nothing, server: { type: 'Stopped' } }, 'False ServerStopped'],
+    [
+      'a built-in server that fails',
+      { ...nothing, server: { type: 'Failed', stall: { reason: 'DatabaseFailed', message: 'no' } } },
+      'False ServerFailed',
+    ],
+    [
+      'a built-in server that knows no user',
+      { ...failed('password authentication failed'), server: { type: 'Ready' } },
+      'False AuthenticationFailed',
+    ],
   ])('%s', (_what, evidence, expected) => {
     const found = databaseReachable(evidence)
 

@@ -1,4 +1,4 @@
-import { annotationPrefix } from '../api/labels.ts'
+import { annotationPrefix, annotations } from '../api/labels.ts'
 import type { NotejamInstance } from '../api/notejam.ts'
 import { isConflict, isNotFound } from '../kube/errors.ts'
 import { keyOf } from '../kube/object.ts'
@@ -13,8 +13,8 @@ const finalizer = `${annotationPrefix}retain-volume`
 
 /** Whether the volume that the operator makes is to outlive the instance. */
 function retains({ spec }: NotejamInstance): boolean {
-  const storage = spec.database.sqlite?.storage
-  if (storage === undefined || storage.existingClaim !== undefined) return false
+  const { sqlite, builtIn } = spec.database
+  if (builtIn === undefined && (sqlite === undefined || sqlite.storage.existingClaim !== undefined)) return false
   return (spec.deletionPolicy ?? (spec.environment === 'Production' ? 'Retain' : 'Delete')) === 'Retain'
 }
 
@@ -46,7 +46,11 @@ export async function finishDeletion(instance: NotejamInstance, { cache, client,
         if (!isNotFound(error)) throw error
         continue
       }
-      const note = `PersistentVolumeClaim ${name} stays; an instance takes it with database.sqlite.storage.existingClaim`
+      const wayBack =
+        instance.spec.database.builtIn === undefined
+          ? 'an instance takes it with database.sqlite.storage.existingClaim'
+          : `an instance of the same name takes it, once it has the annotation ${annotations.adopt}=${instance.metadata.name}`
+      const note = `PersistentVolumeClaim ${name} stays; ${wayBack}`
       recorder.event(instance, { type: 'Normal', reason: 'VolumeRetained', action: 'Delete', note, related: claim })
     }
   }

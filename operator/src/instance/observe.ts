@@ -1,6 +1,6 @@
-import { annotations } from '../api/labels.ts'
+import { annotations, type Component } from '../api/labels.ts'
 import type { NotejamInstance, Release, ReleaseStatus } from '../api/notejam.ts'
-import type { Deployment, Job, Pod } from '../api/objects.ts'
+import type { Deployment, Job, Pod, StatefulSet } from '../api/objects.ts'
 import { effectivePolicy, type EffectivePolicy } from '../api/policy.ts'
 import { registryDigest } from '../api/image.ts'
 import { isNotFound } from '../kube/errors.ts'
@@ -10,6 +10,8 @@ import type { ReconcileContext } from '../runtime/reconciler.ts'
 import { ownerNameIndex, podsByInstance } from './indexes.ts'
 import { notejamInstances } from './kinds.ts'
 import { findConflict } from './conflict.ts'
+import { findConnectionShortage } from './database-connections.ts'
+import { observeDatabase, type ObservedDatabase } from './database-observe.ts'
 import { readHibernation, type Hibernation } from './hibernation.ts'
 import { readJobState, type JobState } from './job-state.ts'
 import { gatekeeperOf } from './release/gate.ts'
@@ -18,7 +20,7 @@ import type { Stall } from './release/types.ts'
 import { readApproval } from './release/approval.ts'
 import { childResources } from './resources/children.ts'
 import { httpRoutes } from './resources/http-route.ts'
-import { ownSecretName, releaseJobName, workloadName } from './resources/names.ts'
+import { releaseJobName, workloadName } from './resources/names.ts'
 import { decideScaling, type Scaling } from './scaling.ts'
 import { outlives, type SecretsState } from './secrets.ts'
 
@@ -48,6 +50,8 @@ export interface Observation {
   readonly gatekeeper: NotejamInstance | undefined
   readonly approval: Release['approval']
   readonly secrets: SecretsState
+  /** The built-in database; undefined where there is none. */
+  readonly database: ObservedDatabase | undefined
   /** What is missing, or in the way. */
   readonly problems: readonly Stall[]
   /** Objects of an earlier instance of the same name, which must be gone first. */
@@ -80,7 +84,10 @@ export async function observe(instance: NotejamInstance, context: ReconcileConte
   const job = jobs.find(({ metadata }) => metadata.name === jobName)
   const outlived = findOutlived(instance, secrets, context)
   const foreign = outlived.length > 0 ? undefined : await findForeignWorkload(deployment ?? job, key, context)
-  const appPods = pods.filter((pod) => pod.metadata.labels?.['app.kubernetes.io/component'] === 'app' && !hasEnded(pod))
+  const podsOf = (component: Component) =>
+    pods.filter((pod) => pod.metadata.labels?.['app.kubernetes.io/component'] === component && !hasEnded(pod))
+  const appPods = podsOf('app')
+  const appGone = appPods.length === 0 && isAtZero(deployment)
   const gatekeeper = gatekeeperOf(instance)
   const rival = findConflict(instance, secrets.address, cache)
   const schedule: Stall | undefined =
@@ -89,7 +96,16 @@ export async function observe(instance: NotejamInstance, context: ReconcileConte
     instance.spec.http?.gateway === undefined || cache.has(httpRoutes)
       ? undefined
       : { reason: 'GatewayAPIMissing', message: gatewayMissing }
-  const problems = [rival, gateway, ...secrets.problems, foreign, await findMissingClaim(instance, context), schedule]
+  const [set] = cache.controlledBy<StatefulSet>(resources.statefulSets, uid)
+  const database = observeDatabase({
+    ...{ instance, policy, set, jobs, asleep },
+    clientsGone: appGone && pods.every((pod) => hasEnded(pod) || pod.metadata.labels?.['app.kubernetes.io/component'] === 'database'),
+    secretHash: secrets.databaseHash,
+    pods: podsOf('database'),
+  })
+  const missingClaim = await findMissingClaim(instance, context)
+  const shortage = findConnectionShortage(instance, policy)
+  const problems = [rival, gateway, ...secrets.problems, foreign, missingClaim, shortage, ...(database?.problems ?? []), schedule]
   return {
     instance,
     policy,
@@ -105,10 +121,11 @@ export async function observe(instance: NotejamInstance, context: ReconcileConte
     ),
     jobUID: job?.metadata.uid,
     appPods,
-    appGone: appPods.length === 0 && isAtZero(deployment),
+    appGone,
     gatekeeper: gatekeeper === undefined ? undefined : cache.get<NotejamInstance>(notejamInstances, gatekeeper),
     approval: await findApproval(instance, context),
     secrets,
+    database,
     problems: problems.filter((problem) => problem !== undefined),
     outlived,
     rivalled: rival !== undefined,
@@ -125,10 +142,7 @@ function findOutlived(instance: NotejamInstance, secrets: SecretsState, { cache 
   const found = [...childResources, resources.jobs]
     .flatMap((resource) => cache.byIndex(resource, ownerNameIndex, keyToString(keyOf(instance))))
     .filter((object) => outlives(object, instance))
-  return [
-    ...found.map((object) => `${object.kind} ${object.metadata.name}`),
-    ...(secrets.outlived ? [`Secret ${ownSecretName(instance)}`] : []),
-  ]
+  return [...found.map((object) => `${object.kind} ${object.metadata.name}`), ...secrets.outlived.map((name) => `Secret ${name}`)]
 }
 
 function isAtZero(deployment: Deployment | undefined): boolean {

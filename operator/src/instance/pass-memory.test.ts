@@ -7,13 +7,14 @@ import type { SecretsState } from './secrets.ts'
 
 const { spec } = samples.development.instance
 const usable: SecretsState = {
-  own: { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's', namespace: 'team', uid: 'secret', resourceVersion: '7' } },
+  own: [{ apiVersion: 'v1', kind: 'Secret', metadata: { name: 's', namespace: 'team', uid: 'secret', resourceVersion: '7' } }],
+  databaseHash: undefined,
   hash: 'hash',
   connection: undefined,
   address: 'address',
   mail: undefined,
   problems: [],
-  outlived: false,
+  outlived: [],
 }
 
 function withStatus(status: InstanceStatus, uid = 'one'): NotejamInstance {

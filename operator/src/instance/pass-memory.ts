@@ -30,13 +30,13 @@ export class PassMemory {
   }
 
   /**
-   * Remembers Secrets that can be used: of anything missing each pass asks anew. Only the name of our own Secret is kept of it.
+   * Remembers Secrets that can be used: of anything missing each pass asks anew. Only the names of our own Secrets are kept of it.
    *
    * @param readAt - monotonic milliseconds
    */
   readSecrets(instance: NotejamInstance, { own, ...state }: SecretsState, readAt: number): void {
     const usable = state.hash !== undefined && state.problems.length === 0
-    const kept = own === undefined ? undefined : { apiVersion: own.apiVersion, kind: own.kind, metadata: referenceOf(own.metadata) }
+    const kept = own.map(({ apiVersion, kind, metadata }) => ({ apiVersion, kind, metadata: referenceOf(metadata) }))
     Object.assign(this.#of(instance), { readAt, secrets: usable ? { ...state, own: kept } : undefined })
   }
 

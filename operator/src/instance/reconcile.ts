@@ -100,14 +100,14 @@ export function createInstanceReconciler({ randomKey, random }: InstanceReconcil
   }
 }
 
-/** Reads the Secrets of an instance; makes the session Secret, on whose content everything else depends, if it has to. */
+/** Reads the Secrets of an instance; makes those that are the operator's own, on whose content everything else depends, if it has to. */
 async function readSecretsOf(
   instance: NotejamInstance,
-  { client, signal }: ReconcileContext,
+  { client, signal, clock }: ReconcileContext,
   randomKey: InstanceReconcilerOptions['randomKey'],
 ): Promise<SecretsState> {
   const policy = effectivePolicy(instance.spec)
-  return readSecrets({ client, signal, instance, policy, randomKey: isPaused(instance) ? undefined : randomKey })
+  return readSecrets({ client, signal, instance, policy, randomKey: isPaused(instance) ? undefined : randomKey, now: clock.now() })
 }
 
 function decide(observation: Observation): ReleasePlan {
@@ -133,13 +133,13 @@ function decide(observation: Observation): ReleasePlan {
     paused: isPaused(instance) || observation.outlived.length > 0 || observation.rivalled,
     stopped: observation.asleep !== undefined,
     wantsPods: policy.replicas > 0,
-    blocked: observation.problems.length > 0,
+    blocked: observation.problems.length > 0 || observation.database?.holds === true,
     release,
     operation: status?.operation,
     verifiedImages: status?.verifiedImages ?? [],
     identity: status?.databaseIdentity,
     // The file of SQLite is on the instance's own volume, which cannot be changed.
-    address: spec.database.external === undefined ? 'file' : secrets.address,
+    address: spec.database.type === 'SQLite' ? 'file' : secrets.address,
     job,
     jobUID,
     backup: { type: 'Unavailable' },
@@ -204,6 +204,7 @@ async function report(
     asleep: observation.asleep,
     autoscaler: autoscalerOf(observation),
     problems: [...observation.problems, ...applied.problems],
+    database: observation.database,
     waitsFor: observation.outlived,
     pending: isPaused(instance) ? planChildren(observation, plan, context) : [],
     children: inventoryOf(observation, applied.objects),

@@ -39,10 +39,8 @@ class SecretStore {
   readonly created: Secret[] = []
   readonly #secrets: Map<string, Secret>
 
-  constructor(secrets: Secrets, sessionOwner: string | null) {
-    this.#secrets = new Map(
-      Object.entries(secrets).map(([name, entries]) => [name, secret(name, entries, name === 'notes-session' ? sessionOwner : null)]),
-    )
+  constructor(secrets: Secrets, owners: Readonly<Record<string, string | null>>) {
+    this.#secrets = new Map(Object.entries(secrets).map(([name, entries]) => [name, secret(name, entries, owners[name] ?? null)]))
   }
 
   get client(): Client {
@@ -63,15 +61,20 @@ class SecretStore {
 async function read(
   spec: InstanceSpec,
   secrets: Secrets,
-  { owner = ours, mayCreate = true }: { readonly owner?: string | null; readonly mayCreate?: boolean } = {},
+  {
+    owner = ours,
+    databaseOwner = null,
+    mayCreate = true,
+  }: { readonly owner?: string | null; readonly databaseOwner?: string | null; readonly mayCreate?: boolean } = {},
 ): Promise<{ readonly state: SecretsState; readonly created: readonly Secret[] }> {
-  const store = new SecretStore(secrets, owner)
+  const store = new SecretStore(secrets, { 'notes-session': owner, 'notes-database': databaseOwner })
   const state = await readSecrets({
     client: store.client,
     signal: AbortSignal.timeout(5000),
     instance: sampleInstance(spec),
     policy: effectivePolicy(spec),
     randomKey: mayCreate ? (bytes) => Buffer.alloc(bytes, 7).toString('base64') : undefined,
+    now: Date.parse('2026-11-21T12:00:00Z'),
   })
   return { state, created: store.created }
 }
@@ -102,7 +105,7 @@ describe('readSecrets', () => {
 
     expect(state.problems).toEqual([])
     expect(JSON.stringify({ ...state, own: undefined })).not.toMatch(/kkkk|smtp:\/\/mail|"secret"|pem/)
-    expect(state.own).not.toHaveProperty('data')
+    for (const object of state.own) expect(object).not.toHaveProperty('data')
   })
 
   it.each<[string, Secrets, object]>([
@@ -163,12 +166,67 @@ describe('readSecrets', () => {
   it('leaves a Secret of that name alone that is not ours', async () => {
     const { state } = await read(quickstart, { 'notes-session': { 'secret-key': key } }, { owner: null })
 
-    expect(state).toMatchObject({ own: undefined, hash: undefined, outlived: false, problems: [{ reason: 'NameConflict' }] })
+    expect(state).toMatchObject({ own: [], hash: undefined, outlived: [], problems: [{ reason: 'NameConflict' }] })
   })
 
   it('waits for one that an earlier instance of the same name left', async () => {
     const { state } = await read(quickstart, { 'notes-session': { 'secret-key': key } }, { owner: 'the-uid-of-before' })
 
-    expect(state).toMatchObject({ own: undefined, hash: undefined, outlived: true, problems: [] })
+    expect(state).toMatchObject({ own: [], hash: undefined, outlived: ['notes-session'], problems: [] })
+  })
+})
+
+describe('the Secret of a built-in database', () => {
+  const spec: InstanceSpec = samples['built-in-postgres'].instance.spec
+  const session = { 'notes-session': { 'secret-key': key } }
+  const made = async (): Promise<Readonly<Record<string, string>>> => {
+    const { created } = await read(spec, session)
+    const entries = Object.entries(created[0]?.data ?? {})
+    return Object.fromEntries(entries.map(([entry, value]) => [entry, Buffer.from(value, 'base64').toString()]))
+  }
+
+  it('is made once, with everything that server and app need, and never handed out', async () => {
+    const entries = await made()
+    const again = await read(spec, { ...session, 'notes-database': entries }, { databaseOwner: ours })
+
+    expect(Object.keys(entries).toSorted()).toEqual(
+      ['ca.crt', 'database', 'host', 'password', 'port', 'tls.crt', 'tls.key', 'user'].toSorted(),
+    )
+    expect(entries).toMatchObject({ host: 'notes-database.team.svc', port: '5432', user: 'notejam', database: 'notejam' })
+    expect(entries['password']).toMatch(/^[A-Za-z0-9_-]{32}$/)
+    expect(again.created).toEqual([])
+    expect(again.state).toMatchObject({ problems: [], connection: { builtIn: true, secretName: 'notes-database', tlsMode: 'VerifyFull' } })
+    expect(JSON.stringify({ ...again.state, own: [] })).not.toContain(entries['password'])
+    expect(again.state.own.map(({ metadata }) => metadata.name)).toEqual(['notes-session', 'notes-database'])
+  })
+
+  it('changes the hashes of server and app with its password', async () => {
+    const entries = await made()
+    const hashes = async (password: string) => {
+      const { state } = await read(spec, { ...session, 'notes-database': { ...entries, password } }, { databaseOwner: ours })
+      return [state.hash, state.databaseHash]
+    }
+    const [before, after] = await Promise.all([hashes('one'), hashes('other')])
+
+    expect(before.filter((hash) => after.includes(hash))).toEqual([])
+    for (const hash of [...before, ...after]) expect(hash).toMatch(/^[0-9a-f]{16}$/)
+  })
+
+  it('is left alone where it is not ours, waited for where an earlier instance left it, and asked for where it lacks an entry', async () => {
+    const entries = await made()
+    const { 'tls.key': _gone, ...incomplete } = entries
+    const seen = async (database: Readonly<Record<string, string>>, databaseOwner: string | null) =>
+      (await read(spec, { ...session, 'notes-database': database }, { databaseOwner })).state
+
+    expect(await seen(entries, null)).toMatchObject({ connection: undefined, hash: undefined, problems: [{ reason: 'NameConflict' }] })
+    expect(await seen(entries, 'before')).toMatchObject({ connection: undefined, problems: [], outlived: ['notes-database'] })
+    expect(await seen(incomplete, ours)).toMatchObject({ databaseHash: undefined, problems: [{ reason: 'SecretKeyMissing' }] })
+  })
+
+  it('is not made while paused', async () => {
+    const { state, created } = await read(spec, session, { mayCreate: false })
+
+    expect(created).toEqual([])
+    expect(state.problems).toMatchObject([{ reason: 'SecretNotFound' }])
   })
 })

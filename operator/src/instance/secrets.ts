@@ -1,23 +1,29 @@
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import type { NotejamInstance } from '../api/notejam.ts'
 import type { Secret } from '../api/objects.ts'
 import type { Client } from '../kube/client.ts'
 import { isAlreadyExists, isNotFound } from '../kube/errors.ts'
-import { controllerOf, type KubeObject } from '../kube/object.ts'
+import { controllerOf, type DynamicObject, type KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
 import { endpointOfURL, type Endpoint } from './endpoint.ts'
 import { databaseAddress, describeConnection, type Connection } from './connection.ts'
+import { makeServerCertificate } from './database-certificate.ts'
+import { builtInAddress, builtInConnection, builtInEngine } from './database-connection.ts'
 import type { Stall } from './release/types.ts'
-import { secretName } from './resources/names.ts'
+import type { ServerEngine } from './resources/database-scripts.ts'
+import { buildDatabaseSecret, databaseEntries, databaseHosts, passwordBytes } from './resources/database-secret.ts'
+import { databaseName, secretName } from './resources/names.ts'
 import { secretKeyEntry, type RenderInput } from './resources/render-input.ts'
 import { buildSessionSecret, secretKeyBytes } from './resources/secret.ts'
 
 /** What the Secrets of an instance come to; never what is in them. */
 export interface SecretsState {
-  /** The Secret that the operator made, without its data. */
-  readonly own: KubeObject | undefined
+  /** The Secrets that the operator made, without their data. */
+  readonly own: readonly KubeObject[]
   /** Hash of everything that the pods read, so that a change rolls them; undefined while something is missing. */
   readonly hash: string | undefined
+  /** Hash of what the built-in database reads; undefined while it is missing, and where there is none. */
+  readonly databaseHash: string | undefined
   /** How the pods reach the database; undefined while its Secret cannot be used. */
   readonly connection: Connection | undefined
   /** Hash of the database's host, port and name: the same database has the same. Undefined while its Secret cannot be used. */
@@ -25,8 +31,8 @@ export interface SecretsState {
   /** The mail server. */
   readonly mail: Endpoint | undefined
   readonly problems: readonly Stall[]
-  /** The one that is there was an earlier instance's of the same name, and is about to be collected. */
-  readonly outlived: boolean
+  /** Names of those that were an earlier instance's of the same name, and are about to be collected. */
+  readonly outlived: readonly string[]
 }
 
 /** What {@link readSecrets} needs. */
@@ -35,6 +41,8 @@ export interface SecretsOptions extends RenderInput {
   readonly signal: AbortSignal
   /** Gives so many random bytes in base64; undefined: nothing may be made. */
   readonly randomKey: ((bytes: number) => string) | undefined
+  /** Wall clock, milliseconds since the epoch. */
+  readonly now: number
 }
 
 /** A Secret with its entries decoded. */
@@ -50,28 +58,84 @@ interface Opened {
 export async function readSecrets(options: SecretsOptions): Promise<SecretsState> {
   const { instance } = options
   const problems: Stall[] = []
+  const outlived: string[] = []
+  const own: KubeObject[] = []
   const hash = createHash('sha256')
   const session = await openSession(options)
-  const foreign = session !== undefined && isOwnName(instance) && controllerOf(session.object)?.uid !== instance.metadata.uid
-  const outlived = foreign && outlives(session.object, instance)
-  if (foreign && !outlived) problems.push(notOurs(session.object))
-  if (session === undefined) problems.push(missing(secretName(instance), [secretKeyEntry]))
-  else if (!foreign) problems.push(...checkSession(session))
-  if (session !== undefined && !foreign) hash.update(session.entries.get(secretKeyEntry) ?? '')
-
-  const { connection, mail, more, address } = await openConnection(options, problems)
-  for (const opened of more) {
-    for (const [entry, value] of [...opened.entries].toSorted(([a], [b]) => (a < b ? -1 : 1))) hash.update(`\0${entry}\0`).update(value)
+  const sessionOwner = isOwnName(instance) ? judgeOwner(session, instance) : 'Ours'
+  if (session !== undefined && sessionOwner === 'Outlived') outlived.push(session.object.metadata.name)
+  if (session !== undefined && sessionOwner === 'Foreign') {
+    problems.push(notOurs(session.object, 'Rename or delete it, or name it in spec.app.secretRef'))
   }
+  if (session === undefined) problems.push(missing(secretName(instance), [secretKeyEntry]))
+  else if (sessionOwner === 'Ours') problems.push(...checkSession(session))
+  if (session !== undefined && sessionOwner === 'Ours') {
+    hash.update(session.entries.get(secretKeyEntry) ?? '')
+    if (isOwnName(instance)) own.push(session.object)
+  }
+
+  const engine = builtInEngine(instance)
+  const database = engine === undefined ? undefined : await openDatabase(options, engine, problems)
+  if (database?.owner === 'Outlived') outlived.push(database.opened.object.metadata.name)
+  if (database?.owner === 'Ours') own.push(database.opened.object)
+  const { connection, mail, more, address } = await openConnection(options, problems)
+  for (const opened of database?.owner === 'Ours' ? [...more, database.opened] : more) updateHash(hash, opened)
   return {
-    own: session !== undefined && !foreign && isOwnName(instance) ? session.object : undefined,
-    hash: problems.length > 0 || outlived ? undefined : hash.digest('hex').slice(0, 16),
-    connection,
-    address,
+    own,
+    hash: problems.length > 0 || outlived.length > 0 ? undefined : hash.digest('hex').slice(0, 16),
+    databaseHash: database?.owner === 'Ours' && database.complete ? hashOf(database.opened) : undefined,
+    connection: engine === undefined ? connection : database?.owner === 'Ours' ? builtInConnection(instance, engine) : undefined,
+    address: engine === undefined ? address : builtInAddress(instance, engine),
     mail,
     problems,
     outlived,
   }
+}
+
+function updateHash(hash: Hash, { entries }: Opened): void {
+  for (const [entry, value] of [...entries].toSorted(([a], [b]) => (a < b ? -1 : 1))) hash.update(`\0${entry}\0`).update(value)
+}
+
+function hashOf(opened: Opened): string {
+  const hash = createHash('sha256')
+  updateHash(hash, opened)
+  return hash.digest('hex').slice(0, 16)
+}
+
+/** Whose a Secret of an own name is: this instance's, an earlier one's that is about to be collected, or somebody else's. */
+function judgeOwner(opened: Opened | undefined, instance: NotejamInstance): 'Ours' | 'Outlived' | 'Foreign' {
+  if (opened === undefined || controllerOf(opened.object)?.uid === instance.metadata.uid) return 'Ours'
+  return outlives(opened.object, instance) ? 'Outlived' : 'Foreign'
+}
+
+interface OpenedDatabase {
+  readonly opened: Opened
+  readonly owner: ReturnType<typeof judgeOwner>
+  readonly complete: boolean
+}
+
+/** Opens the Secret of the built-in database; makes it, if it is not there. */
+async function openDatabase(options: SecretsOptions, engine: ServerEngine, problems: Stall[]): Promise<OpenedDatabase | undefined> {
+  const { instance, randomKey, now } = options
+  const name = databaseName(instance)
+  const opened = await openOrCreate(options, name, () => {
+    if (randomKey === undefined) return undefined
+    const password = randomKey(passwordBytes).replaceAll('+', '-').replaceAll('/', '_')
+    const certificate = makeServerCertificate({ names: databaseHosts(options), randomKey, now })
+    return buildDatabaseSecret({ ...options, engine, password, certificate })
+  })
+  if (opened === undefined) {
+    problems.push(missing(name, databaseEntries))
+    return undefined
+  }
+  const owner = judgeOwner(opened, instance)
+  if (owner === 'Foreign') problems.push(notOurs(opened.object, 'Rename or delete it'))
+  const lacking = databaseEntries.filter((entry) => !opened.entries.has(entry))
+  if (owner === 'Ours' && lacking.length > 0) {
+    const message = `Secret ${name} lacks ${lacking.join(', ')}; delete it, and it is made anew with another password`
+    problems.push({ reason: 'SecretKeyMissing', message })
+  }
+  return { opened, owner, complete: lacking.length === 0 }
 }
 
 function isOwnName(instance: NotejamInstance): boolean {
@@ -79,14 +143,22 @@ function isOwnName(instance: NotejamInstance): boolean {
 }
 
 async function openSession(options: SecretsOptions): Promise<Opened | undefined> {
-  const { instance, client, signal, randomKey } = options
-  const found = await open(options, secretName(instance))
-  if (found !== undefined || !isOwnName(instance) || randomKey === undefined) return found
+  const { instance, randomKey } = options
+  return openOrCreate(options, secretName(instance), () =>
+    isOwnName(instance) && randomKey !== undefined ? buildSessionSecret(options, randomKey(secretKeyBytes)) : undefined,
+  )
+}
+
+/** Opens a Secret; where it is not there, creates what `build` gives, if it gives something. */
+async function openOrCreate(options: SecretsOptions, name: string, build: () => DynamicObject | undefined): Promise<Opened | undefined> {
+  const found = await open(options, name)
+  const wanted = found === undefined ? build() : undefined
+  if (wanted === undefined) return found
   try {
-    return decode(await client.create<Secret>(resources.secrets, buildSessionSecret(options, randomKey(secretKeyBytes)), { signal }))
+    return decode(await options.client.create<Secret>(resources.secrets, wanted, { signal: options.signal }))
   } catch (error) {
     if (!isAlreadyExists(error)) throw error
-    return open(options, secretName(instance))
+    return open(options, name)
   }
 }
 
@@ -159,8 +231,8 @@ export function outlives(object: KubeObject, instance: NotejamInstance): boolean
   return owner?.kind === 'NotejamInstance' && owner.name === instance.metadata.name && owner.uid !== instance.metadata.uid
 }
 
-function notOurs({ metadata }: KubeObject): Stall {
-  const message = `Secret ${metadata.name} exists and does not belong to this instance, so it is left alone. Rename or delete it, or name it in spec.app.secretRef`
+function notOurs({ metadata }: KubeObject, advice: string): Stall {
+  const message = `Secret ${metadata.name} exists and does not belong to this instance, so it is left alone. ${advice}`
   return { reason: 'NameConflict', message }
 }
 

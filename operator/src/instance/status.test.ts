@@ -66,6 +66,7 @@ function input(more: Partial<StatusInput> = {}, changes: Partial<InstanceSpec> =
     autoscaler: undefined,
     asleep: undefined,
     problems: [],
+    database: undefined,
     waitsFor: [],
     pending: [],
     children: [],
@@ -73,6 +74,8 @@ function input(more: Partial<StatusInput> = {}, changes: Partial<InstanceSpec> =
     ...more,
   }
 }
+
+const builtIn: Partial<InstanceSpec> = { database: { type: 'PostgreSQL', builtIn: {} } }
 
 type Conditions = Readonly<Record<string, string>>
 
@@ -112,6 +115,38 @@ describe('computeStatus', () => {
       input({ plan: first, rollout: undefined, deployment: undefined, job: { type: 'Running' } }, { image: target.image }),
       { Ready: 'Unknown Starting', Reconciling: 'True Migrating', Available: 'False BelowMinimum', SchemaCurrent: 'False Migrating' },
       'InProgress',
+    ],
+    [
+      'a built-in database that starts',
+      input(
+        {
+          plan: { ...first, operation: undefined },
+          rollout: undefined,
+          deployment: undefined,
+          database: { holds: true, state: { type: 'Starting', message: 'soon' } },
+        },
+        builtIn,
+      ),
+      { Ready: 'Unknown Starting', Reconciling: 'True Waiting', DatabaseReachable: 'False ServerStarting' },
+      'InProgress',
+    ],
+    [
+      'a built-in database that does not come back',
+      input(
+        {
+          problems: [{ reason: 'DatabaseFailed', message: 'no room' }],
+          database: { holds: true, state: { type: 'Failed', stall: { reason: 'DatabaseFailed', message: 'no room' } } },
+        },
+        builtIn,
+      ),
+      { Ready: 'False DatabaseFailed', Stalled: 'True DatabaseFailed', DatabaseReachable: 'False ServerFailed' },
+      'Failed',
+    ],
+    [
+      'a built-in database that sleeps with its instance',
+      input({ asleep: 'by hand', database: { holds: false, state: { type: 'Stopped' } }, deployment: deployment(0) }, builtIn),
+      { Ready: 'True Hibernated', DatabaseReachable: 'False ServerStopped' },
+      'Current',
     ],
     [
       'a later release that migrates while the one before serves',

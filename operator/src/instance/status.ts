@@ -5,6 +5,8 @@ import type { EffectivePolicy } from '../api/policy.ts'
 import { condition, type ReasonOf } from '../api/reasons.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { setConditions, type ConditionState } from '../runtime/conditions.ts'
+import { connectionLimit } from './database-connections.ts'
+import type { ObservedDatabase } from './database-observe.ts'
 import { databaseReachable } from './database-reachable.ts'
 import type { JobState } from './job-state.ts'
 import type { ReleasePlan, Stall } from './release/types.ts'
@@ -27,6 +29,8 @@ export interface StatusInput {
   readonly autoscaler: HorizontalPodAutoscaler | undefined
   /** What is missing, in the way, or was refused; the first is the one that is shown. */
   readonly problems: readonly Stall[]
+  /** The built-in database; undefined where there is none. */
+  readonly database: Pick<ObservedDatabase, 'state' | 'holds'> | undefined
   /** What must be gone before anything can be done. */
   readonly waitsFor: readonly string[]
   /** What the operator would change, were it not paused: `Kind name`. */
@@ -48,6 +52,7 @@ interface Situation {
 export function computeStatus(input: StatusInput): InstanceStatus {
   const { instance, policy, plan, deployment } = input
   const situation = assess(input)
+  const maxConnections = connectionLimit(instance, policy)
   const states = [
     ready(input, situation),
     reconciling(input, situation),
@@ -73,6 +78,8 @@ export function computeStatus(input: StatusInput): InstanceStatus {
       ...(policy.autoscaling === undefined ? {} : { maxReplicas: policy.mostReplicas }),
       releaseStrategy: policy.releaseStrategy,
       rolloutStrategy: policy.rolloutStrategy,
+      ...(policy.database === undefined ? {} : { databaseImage: policy.database.image }),
+      ...(maxConnections === undefined ? {} : { maxConnections }),
       ...(policy.storageSize === undefined ? {} : { storageSize: policy.storageSize }),
       ...(policy.publicURL === undefined ? {} : { publicURL: policy.publicURL }),
       resources: policy.resources,
@@ -111,6 +118,10 @@ function findWork(input: StatusInput): Situation['work'] {
   if (input.waitsFor.length > 0) {
     const message = `An earlier instance of the same name is still being deleted: ${input.waitsFor.join(', ')}`
     return { reason: 'Waiting', message }
+  }
+  if (input.database?.holds === true) {
+    const { state } = input.database
+    return { reason: 'Waiting', message: `The built-in database is starting: ${state.type === 'Starting' ? state.message : state.type}` }
   }
   const { wait } = plan
   if (wait !== undefined) return wait
@@ -220,11 +231,12 @@ function available({ instance, policy, asleep }: StatusInput, { available: count
   return condition('Available', 'True', 'MinimumReplicas', 'At least one pod serves', generation)
 }
 
-function database({ instance, job, deployment }: StatusInput, { stall }: Situation): readonly ConditionState[] {
+function database({ instance, job, deployment, database: builtIn }: StatusInput, { stall }: Situation): readonly ConditionState[] {
   const { readyReplicas = 0 } = deployment?.status ?? {}
   const jobSucceeded = job.type === 'Succeeded'
   const generation = generationOf(instance)
-  const state = databaseReachable({ spec: instance.spec, readyPods: readyReplicas, stall, jobSucceeded, generation })
+  const server = builtIn?.state
+  const state = databaseReachable({ spec: instance.spec, server, readyPods: readyReplicas, stall, jobSucceeded, generation })
   return state === undefined ? [] : [state]
 }
 

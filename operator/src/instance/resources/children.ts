@@ -3,6 +3,8 @@ import { resources, type Resource } from '../../kube/resource.ts'
 import type { Scaling } from '../scaling.ts'
 import { buildAutoscaler } from './autoscaler.ts'
 import { buildClaim } from './claim.ts'
+import { buildDatabaseService } from './database-service.ts'
+import { buildDatabaseSet, type DatabaseInput } from './database-set.ts'
 import { buildDeployment, type DeploymentInput } from './deployment.ts'
 import { buildDisruptionBudget } from './disruption-budget.ts'
 import { buildHTTPRoute, httpRoutes } from './http-route.ts'
@@ -22,6 +24,8 @@ export interface ChildrenInput extends RenderInput {
   readonly scaling: Scaling
   /** What the network policies depend on beside the instance; undefined leaves them alone. */
   readonly network: Omit<NetworkInput, keyof RenderInput> | undefined
+  /** What the built-in database depends on; undefined leaves it alone. */
+  readonly database: DatabaseInput | undefined
 }
 
 /** Kinds whose objects come and go with what the spec says: one that is not rendered is deleted. The others stay with the instance. */
@@ -37,6 +41,7 @@ export const optionalChildren: readonly Resource[] = [
 export const childResources: readonly Resource[] = [
   resources.persistentVolumeClaims,
   resources.services,
+  resources.statefulSets,
   resources.deployments,
   ...optionalChildren,
 ]
@@ -50,9 +55,11 @@ export function renderChildren(input: ChildrenInput, deployment: Omit<Deployment
   const rendered: readonly (readonly [Resource, DynamicObject | undefined])[] = [
     [resources.persistentVolumeClaims, buildClaim(input)],
     [resources.services, buildService(input)],
+    [resources.services, buildDatabaseService(input)],
     ...(input.network === undefined
       ? []
       : buildNetworkPolicies({ ...input, ...input.network }).map((policy) => [resources.networkPolicies, policy] as const)),
+    [resources.statefulSets, input.database === undefined ? undefined : buildDatabaseSet(input.database)],
     [resources.deployments, deployment === undefined ? undefined : buildDeployment({ ...input, ...deployment })],
     [resources.podDisruptionBudgets, buildDisruptionBudget(input)],
     [resources.ingresses, buildIngress(input)],

@@ -3,10 +3,11 @@ import type { DynamicObject } from '../../kube/object.ts'
 import { ownClaimName } from './names.ts'
 import type { RenderInput } from './render-input.ts'
 
-/** The volume for the SQLite file; none where a claim was given. */
+/** The volume for the SQLite file or the built-in database; none where a claim was given. */
 export function buildClaim({ instance, policy }: RenderInput): DynamicObject | undefined {
   if (policy.storageSize === undefined) return undefined
-  const storageClassName = instance.spec.database.sqlite?.storage.storageClassName
+  const { sqlite, builtIn } = instance.spec.database
+  const storageClassName = (sqlite ?? builtIn)?.storage?.storageClassName
   return {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',

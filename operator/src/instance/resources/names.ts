@@ -7,6 +7,11 @@ export function workloadName(instance: NotejamInstance): string {
   return instance.metadata.name
 }
 
+/** Name of the StatefulSet, the Service, the Secret and the NetworkPolicy of the built-in database. */
+export function databaseName(instance: NotejamInstance): string {
+  return childName(instance.metadata.name, 'database')
+}
+
 /** Name of the claim that the operator makes. */
 export function ownClaimName(instance: NotejamInstance): string {
   return childName(instance.metadata.name, 'data')

@@ -2,7 +2,7 @@ import { childMetadata, childName, instanceLabels, selectorLabels } from '../../
 import type { DynamicObject } from '../../kube/object.ts'
 import type { Connection } from '../connection.ts'
 import type { Endpoint } from '../endpoint.ts'
-import { workloadName } from './names.ts'
+import { databaseName, workloadName } from './names.ts'
 import { ports, type RenderInput } from './render-input.ts'
 
 /** What the policies depend on beside the instance. */
@@ -31,13 +31,19 @@ export function buildNetworkPolicies(input: NetworkInput): readonly DynamicObjec
   })
   const smoke = selectorLabels(instance.metadata.name, 'smoke')
   const app = selectorLabels(instance.metadata.name, 'app')
+  const database = selectorLabels(instance.metadata.name, 'database')
+  const isBuiltIn = input.connection.type === 'Server' && input.connection.builtIn === true
+  // The server of the instance itself asks nobody, not even for names.
+  const client = isBuiltIn ? { matchExpressions: [{ key: 'app.kubernetes.io/component', operator: 'NotIn', values: ['database'] }] } : {}
+  const clients = { matchLabels: instanceLabels(instance.metadata.name), ...client }
   return [
     policy(childName(instance.metadata.name, 'default'), {
-      podSelector: { matchLabels: instanceLabels(instance.metadata.name) },
+      podSelector: clients,
       egress: [
         // Wherever names are resolved: in the cluster or on the node.
         { ports: [port(53, 'UDP'), port(53)] },
-        ...(input.connection.type === 'Server' ? [way(input.connection.endpoint)] : []),
+        ...(input.connection.type === 'Server' && !isBuiltIn ? [way(input.connection.endpoint)] : []),
+        ...(isBuiltIn ? [{ to: [{ podSelector: { matchLabels: database } }], ports: databasePorts(input) }] : []),
       ],
     }),
     policy(workloadName(instance), {
@@ -49,6 +55,14 @@ export function buildNetworkPolicies(input: NetworkInput): readonly DynamicObjec
       ],
       egress: [...(input.mail === undefined ? [] : [way(input.mail)]), ...(instance.spec.networkPolicy?.egress ?? [])],
     }),
+    ...(isBuiltIn
+      ? [
+          policy(databaseName(instance), {
+            podSelector: { matchLabels: database },
+            ingress: [{ from: [{ podSelector: clients }], ports: databasePorts(input) }],
+          }),
+        ]
+      : []),
     // The Job that tries the pages of what serves.
     policy(childName(instance.metadata.name, 'smoke'), {
       podSelector: { matchLabels: smoke },
@@ -66,6 +80,10 @@ function webPeers({ instance }: RenderInput): { readonly from?: readonly unknown
   if (networkPolicy?.ingress !== undefined) return { from: networkPolicy.ingress }
   const isExposed = http?.ingress !== undefined || http?.gateway !== undefined || (http?.service?.type ?? 'ClusterIP') !== 'ClusterIP'
   return isExposed ? {} : { from: [{ podSelector: {} }] }
+}
+
+function databasePorts({ connection }: NetworkInput) {
+  return connection.type === 'Server' ? [port(connection.endpoint.port)] : []
 }
 
 function way({ port: number, address }: Endpoint) {

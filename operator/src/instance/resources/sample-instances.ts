@@ -3,8 +3,11 @@ import { effectivePolicy } from '../../api/policy.ts'
 import type { KubeObject } from '../../kube/object.ts'
 import { describeConnection } from '../connection.ts'
 import type { Scaling } from '../scaling.ts'
+import { builtInConnection, builtInEngine } from '../database-connection.ts'
 import { endpointOfURL } from '../endpoint.ts'
 import { renderChildren } from './children.ts'
+import { buildDatabaseSecret } from './database-secret.ts'
+import type { DatabaseInput } from './database-set.ts'
 import { buildReleaseJob } from './release-job.ts'
 import { buildSessionSecret } from './secret.ts'
 
@@ -111,21 +114,55 @@ export const samples = {
     }),
     database: { host: 'db.example', port: '5432', user: 'notes', password: 'secret', database: 'notes' },
   },
+  'built-in-postgres': {
+    instance: sampleInstance({
+      environment: 'Development',
+      image: 'registry.example/notejam:main',
+      database: {
+        type: 'PostgreSQL',
+        poolSizePerReplica: 5,
+        builtIn: {
+          image: 'registry.example/postgres:17.6',
+          storage: { size: '2Gi', storageClassName: 'fast' },
+          resources: { limits: { memory: '1Gi' } },
+        },
+      },
+      imagePullSecrets: [{ name: 'registry' }],
+      pod: { tolerations: [{ key: 'dedicated', operator: 'Exists' }] },
+    }),
+    database: {},
+  },
+  'built-in-mariadb': {
+    instance: sampleInstance({
+      environment: 'Test',
+      image: 'registry.example/notejam:1.0.0',
+      database: { type: 'MySQL', builtIn: {} },
+    }),
+    database: {},
+  },
 } as const satisfies Readonly<Record<string, Sample>>
 
 /** Everything that the operator would write for a sample, as it would write it. */
-export function renderSample({ instance, database }: Sample): readonly KubeObject[] {
+export function renderSample({ instance, database: held }: Sample): readonly KubeObject[] {
   const policy = effectivePolicy(instance.spec)
-  const entries = new Map(Object.entries(database).map(([entry, value]) => [entry, Buffer.from(value)]))
-  const described = describeConnection(instance.spec, entries)
+  const entries = new Map(Object.entries(held).map(([entry, value]) => [entry, Buffer.from(value)]))
+  const engine = builtInEngine(instance)
+  const described = engine === undefined ? describeConnection(instance.spec, entries) : { connection: builtInConnection(instance, engine) }
   if (!('connection' in described)) throw new TypeError('the sample lacks entries of its database Secret')
   const { connection } = described
   const scaling: Scaling = policy.autoscaling === undefined ? { by: 'operator', replicas: policy.replicas } : { by: 'autoscaler' }
   const mail = instance.spec.app?.smtpSecretRef === undefined ? undefined : endpointOfURL('smtps://mail.example')
-  const input = { instance, policy, connection, scaling, network: { connection, mail } }
+  const server = policy.database
+  const database: DatabaseInput | undefined =
+    engine === undefined || server === undefined
+      ? undefined
+      : { instance, policy, engine, image: server.image, secretHash: 'cafe', replicas: 1 }
+  const certificate = { authority: 'ca of tests', certificate: 'certificate of tests', key: 'a-key-of-tests' }
+  const input = { instance, policy, connection, scaling, network: { connection, mail }, database }
   const { image } = instance.spec
   return [
     buildSessionSecret(input, 'a-key-of-tests'),
+    ...(engine === undefined ? [] : [buildDatabaseSecret({ ...input, engine, password: 'a-key-of-tests', certificate })]),
     ...renderChildren(input, {
       connection,
       image: `registry.example/notejam@${digest}`,
