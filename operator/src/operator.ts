@@ -3,6 +3,7 @@ import { Registry } from 'prom-client'
 import { definitions } from './api/definitions.gen.ts'
 import { annotationPrefix, annotations, fieldManager } from './api/labels.ts'
 import { backupController } from './backup/controller.ts'
+import { cacheTransforms } from './cache-transform.ts'
 import { instanceController } from './instance/controller.ts'
 import { CollectionReflector } from './kube/collection-reflector.ts'
 import { createClient } from './kube/create-client.ts'
@@ -39,6 +40,7 @@ export async function runOperator(settings: Settings, signal: AbortSignal): Prom
   })
   const { client, config } = connected
   log.info({ version, server: config.server, scope: settings.scope, definitions: definitions.length }, 'The operator starts')
+  const transformFor = cacheTransforms()
   const manager = createManager({
     client,
     clock,
@@ -47,6 +49,7 @@ export async function runOperator(settings: Settings, signal: AbortSignal): Prom
     reflect: (request) =>
       new CollectionReflector({
         ...request,
+        transform: transformFor(request.resource),
         client,
         clock,
         random: Math.random,

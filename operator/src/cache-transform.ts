@@ -1,0 +1,33 @@
+import type { Job, Pod } from './api/objects.ts'
+import type { KubeObject } from './kube/object.ts'
+import { resources, type Resource } from './kube/resource.ts'
+import { StringPool } from './kube/string-pool.ts'
+import { dropBulk } from './kube/transform.ts'
+
+type Transform = (object: KubeObject) => KubeObject
+
+/** The parts of a pod's spec that are read back: see `api/objects.ts`. The rest is most of its memory. */
+function trimSpec({ nodeName, containers }: Pod['spec']): Pod['spec'] {
+  const named = containers.map(({ name, image }) => ({ name, ...(image === undefined ? {} : { image }) }))
+  return { ...(nodeName === undefined ? {} : { nodeName }), containers: named }
+}
+
+/** Nobody changes a pod or a Job, so nobody has to compare all of it. */
+function trim(object: KubeObject, { plural, group }: Resource): KubeObject {
+  const is = (resource: Resource): boolean => plural === resource.plural && group === resource.group
+  // Of some resources metadata alone is cached.
+  if (!('spec' in object)) return object
+  if (is(resources.pods)) return trimmed<Pod>(object, ({ spec }) => trimSpec(spec))
+  if (is(resources.jobs)) return trimmed<Job>(object, ({ spec }) => ({ template: { spec: trimSpec(spec.template.spec) } }))
+  return object
+}
+
+function trimmed<T extends Pod | Job>(object: KubeObject, specOf: (object: T) => T['spec']): KubeObject {
+  return Object.assign(object, { spec: specOf(object as T) })
+}
+
+/** Makes what the caches do with each object before they keep it: a transform for each resource, with one pool of strings for all. */
+export function cacheTransforms(): (resource: Resource) => Transform {
+  const pool = new StringPool()
+  return (resource) => (object) => pool.share(trim(dropBulk(object), resource))
+}
