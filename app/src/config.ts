@@ -32,6 +32,8 @@ export interface Config {
   readonly stopTimeoutMs: number
   /** Whether OpenTelemetry has somewhere to send traces to; if not, nothing of it is loaded. */
   readonly tracing: boolean
+  /** Milliseconds for which a job command waits for a database that does not answer. */
+  readonly databaseWaitMs: number
   /** Where job commands leave their one line of JSON. */
   readonly terminationLog: string
 }
@@ -142,6 +144,7 @@ const schema = z.object({
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: url(['http:', 'https:'], 'http://collector.example.org:4318/v1/traces'),
   OTEL_TRACES_EXPORTER: text,
   OTEL_SDK_DISABLED: flag,
+  DATABASE_WAIT_SECONDS: integer(0, 600, 0),
   TERMINATION_LOG: text,
 })
 
@@ -214,6 +217,7 @@ export function loadConfig(environment: Environment, needs: ConfigNeeds = { data
     drainMs: values.DRAIN_SECONDS * 1000,
     stopTimeoutMs: values.STOP_TIMEOUT_SECONDS * 1000,
     tracing: wantsTraces(values),
+    databaseWaitMs: values.DATABASE_WAIT_SECONDS * 1000,
     terminationLog: values.TERMINATION_LOG ?? '/dev/termination-log',
   }
 }

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { systemClock, type Clock } from '../clock.ts'
 import { loadConfig, type Config } from '../config.ts'
+import { databaseAnswers } from '../db/database-answers.ts'
 import { openDatabase, type OpenDatabase } from '../db/open-database.ts'
 import { jobLimits } from '../db/pool-limits.ts'
 import type { ExitCode } from '../errors.ts'
@@ -34,9 +35,10 @@ export async function runDatabaseJob(command: string, work: (context: JobContext
     process.stdout.write(`${line}\n`)
   }
   try {
-    return await runJob(command, { terminationLog: config.terminationLog, print }, () =>
-      work({ config, database, clock: systemClock, log }),
-    )
+    return await runJob(command, { terminationLog: config.terminationLog, print }, async () => {
+      if (config.databaseWaitMs > 0) await databaseAnswers(database.db, config.databaseWaitMs)
+      return await work({ config, database, clock: systemClock, log })
+    })
   } finally {
     await database.close().catch((error: unknown) => {
       log.warn({ error }, 'the database could not be closed')
