@@ -106,6 +106,9 @@ createServer(async (incoming, response) => {
   response.end(JSON.stringify(state()))
 }).listen(port)
 
+// Of a test that was killed nothing is to be left.
+if (process.env.LOAD_ENDS_WITH_STDIN === 'true') process.stdin.on('end', () => process.exit(1)).resume()
+
 await enter()
 now.phase = 'running'
 const started = performance.now()

@@ -50,8 +50,8 @@ const password = 'correct horse battery'
 export async function loadFromHere(target: LoadTarget): Promise<SteadyLoad> {
   const [port = 0] = await freePorts(1)
   const child = spawn(process.execPath, [program], {
-    env: { LOAD: JSON.stringify({ ...target, password, port }) },
-    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { LOAD: JSON.stringify({ ...target, password, port }), LOAD_ENDS_WITH_STDIN: 'true' },
+    stdio: ['pipe', 'inherit', 'inherit'],
   })
   const ask = async (path: string): Promise<string> => await (await fetch(`http://127.0.0.1:${port}${path}`)).text()
   const load = loadOver(ask, async () => {
