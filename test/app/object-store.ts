@@ -27,17 +27,24 @@ export interface ObjectStore extends AsyncDisposable {
   readonly client: S3Client
 }
 
+/** How an {@link ObjectStore} is reached. */
+export interface ObjectStoreOptions {
+  readonly tls?: boolean
+  /** Address of this machine that it listens on. */
+  readonly host?: string
+}
+
 const credentials = { accessKeyId: 'tests-access-key', secretAccessKey: 'tests-secret-access-key' }
 
-/** Starts an S3 server on loopback; disposing of it removes all that was stored. */
-export async function startObjectStore({ tls = false }: { readonly tls?: boolean } = {}): Promise<ObjectStore> {
+/** Starts an S3 server, on loopback unless told otherwise; disposing of it removes all that was stored. */
+export async function startObjectStore({ tls = false, host = '127.0.0.1' }: ObjectStoreOptions = {}): Promise<ObjectStore> {
   const { versitygw } = await ensureBinaries(['versitygw'], { progress: createProgress() })
   const root = await mkdtemp(join(tmpdir(), 'notejam-s3-'))
   const folder = join(root, 'buckets')
   await Promise.all(['buckets', 'versions', 'metadata'].map((name) => mkdir(join(root, name))))
   const certificate = tls ? await writeCertificate(root) : undefined
-  const { child, port } = await startServer(versitygw, root, certificate?.flags ?? [])
-  const endpoint = `${tls ? 'https' : 'http'}://127.0.0.1:${port}`
+  const { child, port } = await startServer(versitygw, root, host, certificate?.flags ?? [])
+  const endpoint = `${tls ? 'https' : 'http'}://${host}:${port}`
   const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials })
   let buckets = 0
   return {
@@ -81,6 +88,7 @@ async function writeCertificate(root: string): Promise<{ readonly caFile: string
 async function startServer(
   program: string,
   root: string,
+  host: string,
   flags: readonly string[],
 ): Promise<{ readonly child: ChildProcess; readonly port: number }> {
   for (let attempt = 1; ; attempt += 1) {
@@ -88,7 +96,7 @@ async function startServer(
     const child = spawn(
       program,
       [
-        ...['--port', `127.0.0.1:${port}`, '--quiet', '--keep-alive', ...flags, 'posix'],
+        ...['--port', `${host}:${port}`, '--quiet', '--keep-alive', ...flags, 'posix'],
         ...['--sidecar', join(root, 'metadata'), '--versioning-dir', join(root, 'versions'), join(root, 'buckets')],
       ],
       {
@@ -100,7 +108,7 @@ async function startServer(
     child.stderr.on('data', (bytes: Buffer) => {
       complaint += bytes.toString()
     })
-    if (await answers(port, child)) {
+    if (await answers(host, port, child)) {
       return { child, port }
     }
     await stop(child)
@@ -111,10 +119,10 @@ async function startServer(
 }
 
 /** Whether somebody listens on the port before the process ends; any answer will do. */
-async function answers(port: number, child: ChildProcess): Promise<boolean> {
+async function answers(host: string, port: number, child: ChildProcess): Promise<boolean> {
   const deadline = performance.now() + 20_000
   while (child.exitCode === null && performance.now() < deadline) {
-    const answer = await fetch(`http://127.0.0.1:${port}/`).catch((error: unknown) => error)
+    const answer = await fetch(`http://${host}:${port}/`).catch((error: unknown) => error)
     // A server with TLS ends a connection without it: it is there as well.
     const refused = String((answer as { readonly cause?: { readonly code?: string } }).cause?.code) === 'ECONNREFUSED'
     if (!refused) {

@@ -13,6 +13,8 @@ export interface PageAnswer {
 export interface NotejamClientOptions {
   readonly baseUrl: string
   readonly host?: string
+  /** What a browser says it posts from; of `baseUrl`, or of `host` in clear, unless told: behind TLS it begins with https. */
+  readonly origin?: string
 }
 
 /**
@@ -81,7 +83,7 @@ export class NotejamClient {
   async #send(method: 'GET' | 'POST', path: string, form?: string): Promise<PageAnswer> {
     const { baseUrl, host } = this.#options
     const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ')
-    const origin = host === undefined ? new URL(baseUrl).origin : `http://${host}`
+    const origin = this.#options.origin ?? (host === undefined ? new URL(baseUrl).origin : `http://${host}`)
     const response = await request(`${baseUrl}${path}`, {
       method,
       dispatcher: this.#agent,
