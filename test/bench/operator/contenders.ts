@@ -68,7 +68,7 @@ export function bundleOperator(folder: string): string {
 
 /** The environment that the image gives: read from its Dockerfile, so that what is measured is what is shipped. */
 export function imageEnvironment(dockerfile = readFileSync('Dockerfile.operator', 'utf8')): Readonly<Record<string, string>> {
-  const names = ['NODE_ENV', 'NODE_OPTIONS', 'MALLOC_ARENA_MAX']
+  const names = ['NODE_ENV', 'NODE_OPTIONS', 'MALLOC_ARENA_MAX', 'MALLOC_MMAP_THRESHOLD_', 'MALLOC_TRIM_THRESHOLD_']
   return Object.fromEntries(
     names.flatMap((name) => {
       const [, quoted, plain] = new RegExp(`\\b${name}=(?:"([^"]*)"|(\\S+))`).exec(dockerfile) ?? []
