@@ -4,7 +4,7 @@ import type { ApiClient, KubeObject } from '../cluster/api-client.ts'
 
 /**
  * What an image does, by a word in its tag: `badmigration` fails its migration, `slowmigration` runs until it is let go, `crash` ends again and
- * again, `unready` never becomes ready, `unpullable` cannot be pulled, `badpages` serves pages that do not work, `locked`, `drifted`, `toonew` and
+ * again, `unready` never becomes ready, `otherversion` refuses the data of its database, `unpullable` cannot be pulled, `badpages` serves pages that do not work, `locked`, `drifted`, `toonew` and
  * `leap` end their migration as the image contract says, `expand` adds a step to the schema, `contract` leaves one to be removed. All others are good.
  */
 export type Behaviour =
@@ -13,6 +13,7 @@ export type Behaviour =
   | 'slowmigration'
   | 'crash'
   | 'unready'
+  | 'otherversion'
   | 'unpullable'
   | 'badpages'
   | 'locked'
@@ -58,6 +59,7 @@ const behaviours: readonly Behaviour[] = [
   'slowmigration',
   'crash',
   'unready',
+  'otherversion',
   'unpullable',
   'badpages',
   'locked',
@@ -105,6 +107,8 @@ export class FakeKubelet {
   mark: Mark | undefined
   /** Lets wipes run until it is set. */
   wipesEnd = true
+  /** Lets built-in databases start until it is set. */
+  databasesStart = true
   /** Lets backups run until it is set. */
   backupsEnd = true
   /** How data commands end, by name, where not well. */
@@ -131,6 +135,15 @@ export class FakeKubelet {
     this.#stop.abort()
   }
 
+  async #serveDatabase(pod: Pod, { name, image }: Container): Promise<void> {
+    if (!this.databasesStart && pod.status?.containerStatuses?.[0]?.ready !== true) return
+    const status = serving(pod, behaviours.find((word) => image.includes(word)) ?? 'good')
+    if (status === undefined) return
+    const { containerStatus, ...rest } = status
+    const containerStatuses = [{ name, image, imageID: image, ready: false, restartCount: 0, started: true, ...containerStatus }]
+    await this.#api.patch(podType, pod.metadata.name, this.#namespace, { status: { ...rest, containerStatuses } }, 'status')
+  }
+
   async #loop(): Promise<void> {
     const { signal } = this.#stop
     while (!signal.aborted) {
@@ -148,6 +161,7 @@ export class FakeKubelet {
   async #sync(pod: Pod): Promise<void> {
     const [container] = pod.spec.containers
     if (container === undefined || pod.metadata['deletionTimestamp'] !== undefined) return
+    if (container.name === 'database') return this.#serveDatabase(pod, container)
     const { image } = container
     const tag = image.includes('@')
       ? (this.#tags.get(image.slice(image.indexOf('@') + 1)) ?? 'unknown')
@@ -250,6 +264,21 @@ interface PodStatus {
   readonly containerStatus: object
 }
 
+const refused: PodStatus = {
+  phase: 'Running',
+  conditions: readiness('False'),
+  containerStatus: {
+    state: {
+      terminated: {
+        exitCode: 65,
+        reason: 'Error',
+        message: 'The data is of PostgreSQL 17, the image holds PostgreSQL 18\n',
+        startedAt: '2026-01-01T00:00:00Z',
+        finishedAt: '2026-01-01T00:00:01Z',
+      },
+    },
+  },
+}
 const running: PodStatus = { phase: 'Running', containerStatus: { state: { running: { startedAt: '2026-01-01T00:00:00Z' } } } }
 const unpullable: PodStatus = {
   phase: 'Pending',
@@ -267,6 +296,8 @@ function serving(pod: Pod, behaviour: Behaviour): PodStatus | undefined {
       return known === undefined ? unpullable : undefined
     case 'crash':
       return (known?.restartCount ?? 0) >= 3 ? undefined : crashed((known?.restartCount ?? 0) + 1)
+    case 'otherversion':
+      return known === undefined ? refused : undefined
     case 'unready':
       return known === undefined ? { ...running, conditions: readiness('False') } : undefined
     default:

@@ -59,7 +59,7 @@ export function makeServerCertificate({ names, randomKey, now }: CertificateOpti
       extension('2.5.29.37', sequence(oid('1.3.6.1.5.5.7.3.1'))),
       extension('2.5.29.17', sequence(...names.map((name) => element(0x82, Buffer.from(name, 'ascii'))))),
     ]),
-    key: server.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
+    key: server.privateKey.export({ format: 'pem', type: 'pkcs8' }),
   }
 }
 
