@@ -37,6 +37,9 @@ function program(finish: (code: ExitCode) => void): Command {
     })
   claimed(root.command('seed').description('fill a database of Development or Test with accounts, pads and notes'))
     .option('--generate', 'make them up; the same numbers give the same data', false)
+    .option('--from <source>', 'NAMESPACE/INSTANCE[/UID] of which a masked copy takes the place of what the database holds')
+    .option('--backup <id>', 'the masked copy, or Latest')
+    .option('--deadline <seconds>', 'how long a masked copy may take', seconds)
     .option('--seed <number>', 'the number that everything depends on', whole, 1)
     .option('--users <number>', 'accounts', whole, 3)
     .option('--pads <number>', 'pads of each account', whole, 5)
@@ -48,9 +51,7 @@ function program(finish: (code: ExitCode) => void): Command {
     })
   claimed(root.command('backup').description('archive the database into its stores'))
     .addOption(
-      new Option('--reason <reason>', 'why')
-        .choices(['Scheduled', 'PreMigration', 'PreRestore', 'OnDemand', 'Masked'])
-        .makeOptionMandatory(),
+      new Option('--reason <reason>', 'why').choices(['Scheduled', 'PreMigration', 'PreRestore', 'OnDemand']).makeOptionMandatory(),
     )
     .option('--uid <uid>', 'the NotejamBackup that asks; it gets one archive, however often it asks')
     .option('--id <id>', 'the name of the archive, such as 20261121T000003Z-1f0c2a9b')
@@ -85,6 +86,52 @@ function program(finish: (code: ExitCode) => void): Command {
       finish(await verifyCommand(flags))
     })
   root
+    .command('mask')
+    .description('make a masked copy of an archive for Development or Test')
+    .option('--backup <id>', 'the archive, or Latest')
+    .option('--uid <uid>', 'the run that asks; it gets one copy, however often it asks')
+    .option('--deadline <seconds>', 'how long it may take', seconds)
+    .action(async (flags) => {
+      const { maskCommand } = await import('./commands/mask.ts')
+      finish(await maskCommand(flags))
+    })
+  claimed(root.command('recover').description('bring what one account lost back from an archive'))
+    .option('--backup <id>', 'the archive, or Latest')
+    .option('--not-after <time>', 'the newest archive that began at this time or before')
+    .option('--user <email>', 'all notes of this account')
+    .option('--note <id>', 'this note; may be said more than once', collect)
+    .option('--export <file>', 'write them to a new file: .zip (Markdown) or .json')
+    .option('--reinsert', 'put them back among the notes that are served', false)
+    .option('--deadline <seconds>', 'how long it may take', seconds)
+    .option('--wait <seconds>', 'how long to wait for the lock of the database', seconds, 10)
+    .action(async (flags) => {
+      const { recoverCommand } = await import('./commands/recover.ts')
+      finish(await recoverCommand(flags))
+    })
+  root
+    .command('catalog')
+    .description('say what archives of an instance there are')
+    .option('--limit <number>', 'archives that are described one by one', whole, 20)
+    .action(async (flags) => {
+      const { catalogCommand } = await import('./commands/catalog.ts')
+      finish(await catalogCommand(flags))
+    })
+  root
+    .command('prune')
+    .description('remove the archives that the retention does not ask for any more')
+    .option('--daily <period>', 'how long the last archive of each day is kept', 'P3Y')
+    .option('--weekly <period>', 'how long the last archive of each week is kept')
+    .option('--monthly <period>', 'how long the last archive of each month is kept')
+    .option('--before-migration <period>', 'how long archives taken for an occasion are kept', 'P30D')
+    .option('--hold <id>', 'an archive that is kept until it is let go; may be said more than once', collectText, [])
+    .option('--release <id>', 'an archive whose hold ends; may be said more than once', collectText, [])
+    .option('--deadline <seconds>', 'how long it may take', seconds)
+    .option('--dry-run', 'say what would go, and remove nothing', false)
+    .action(async (flags) => {
+      const { pruneCommand } = await import('./commands/prune.ts')
+      finish(await pruneCommand(flags))
+    })
+  root
     .command('smoke')
     .description('try every kind of page of a running Notejam with an account of its own, and leave nothing')
     .requiredOption('--base <url>', 'where it runs, such as http://127.0.0.1:8080')
@@ -110,11 +157,22 @@ function claimed(command: Command): Command {
     .option('--fingerprint <hex>', 'the mark that the database must bear (NOTEJAM_FINGERPRINT)')
 }
 
+function collectText(text: string, before: readonly string[]): readonly string[] {
+  return [...before, text]
+}
+
 function seconds(text: string): number {
   if (!/^\d{1,6}$/.test(text)) {
     throw new InvalidArgumentError('must be a whole number of seconds.')
   }
   return Number(text)
+}
+
+function collect(text: string, before: readonly number[] = []): readonly number[] {
+  if (!/^[1-9]\d{0,14}$/.test(text)) {
+    throw new InvalidArgumentError('must be the number of a note, as its address shows it.')
+  }
+  return [...before, Number(text)]
 }
 
 function whole(text: string): number {

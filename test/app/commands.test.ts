@@ -19,7 +19,21 @@ describe('--help', () => {
     const helps = await Promise.all(commands.map((name) => notejam([name, '--help'])))
 
     expect(code).toBe(0)
-    expect(commands).toEqual(['serve', 'migrate', 'wipe', 'seed', 'backup', 'restore', 'verify', 'smoke', 'status'])
+    expect(commands).toEqual([
+      'serve',
+      'migrate',
+      'wipe',
+      'seed',
+      'backup',
+      'restore',
+      'verify',
+      'mask',
+      'recover',
+      'catalog',
+      'prune',
+      'smoke',
+      'status',
+    ])
     expect(helps.map((help) => help.code)).toEqual(commands.map(() => 0))
     for (const [at, name] of commands.entries()) expect(helps[at]?.stdout).toContain(`Usage: notejam ${name}`)
   })
@@ -30,7 +44,23 @@ describe('--help', () => {
     const { stdout } = await notejam(['--help'])
 
     for (const name of named) expect(stdout).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'))
-    expect(new Set(named)).toEqual(new Set(['serve', 'migrate', 'wipe', 'seed', 'backup', 'restore', 'verify', 'smoke', 'status']))
+    expect(new Set(named)).toEqual(
+      new Set([
+        'serve',
+        'migrate',
+        'wipe',
+        'seed',
+        'backup',
+        'restore',
+        'verify',
+        'mask',
+        'recover',
+        'catalog',
+        'prune',
+        'smoke',
+        'status',
+      ]),
+    )
   })
 
   test('--version says the version', async () => {

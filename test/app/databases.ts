@@ -62,7 +62,8 @@ async function sqliteDatabase(): Promise<TestDatabase> {
   }
 }
 
-function serverConfig(engine: 'postgres' | 'mysql', url: URL): DatabaseConfig {
+/** How a server of tests is reached. */
+export function serverConfig(engine: 'postgres' | 'mysql', url: URL): DatabaseConfig {
   return {
     engine,
     host: url.hostname,

@@ -173,7 +173,23 @@ export function needlesOf({ tokens, values, secrets }: Planted): string[] {
   return [...new Set([...plain, ...folded, ...terms])].filter((needle) => [...needle].length > 6)
 }
 
-/** Which of the needles occur in bytes. */
-export function findNeedles(haystack: Buffer, needles: readonly string[]): string[] {
-  return needles.filter((needle) => haystack.includes(Buffer.from(needle)))
+/** Which of the needles occur in bytes; one pass, however many there are. */
+export function findNeedles(haystack: Uint8Array, needles: readonly string[]): string[] {
+  const found = new Set<string>()
+  const byBeginning = new Map<number, { readonly needle: string; readonly bytes: Buffer }[]>()
+  for (const needle of needles) {
+    const bytes = Buffer.from(needle)
+    const beginning = bytes.readUInt32BE(0)
+    byBeginning.set(beginning, [...(byBeginning.get(beginning) ?? []), { needle, bytes }])
+  }
+  const first = new Uint8Array(65_536)
+  for (const beginning of byBeginning.keys()) first[beginning >>> 16] = 1
+  const buffer = Buffer.from(haystack.buffer, haystack.byteOffset, haystack.byteLength)
+  for (let at = 0; at < buffer.length - 3; at += 1) {
+    if (first[((buffer[at] ?? 0) << 8) | (buffer[at + 1] ?? 0)] === 0) continue
+    for (const { needle, bytes } of byBeginning.get(buffer.readUInt32BE(at)) ?? []) {
+      if (buffer.compare(bytes, 0, bytes.length, at, Math.min(at + bytes.length, buffer.length)) === 0) found.add(needle)
+    }
+  }
+  return needles.filter((needle) => found.has(needle))
 }

@@ -54,7 +54,12 @@ export async function seed(options: SeedOptions): Promise<SeedResult> {
   return { outcome: users === 0 ? 'AlreadySeeded' : 'Seeded', users, notes: users * plan.notes }
 }
 
-async function assertSeedable({ db, engine, claim }: SeedOptions): Promise<void> {
+/**
+ * The fence of all that fills a database with other data than its people's.
+ *
+ * @throws {@link AppError} `FenceRefused`, exit code 6, or `SchemaMissing`
+ */
+export async function assertSeedable({ db, engine, claim }: Pick<SeedOptions, 'db' | 'engine' | 'claim'>): Promise<void> {
   const { identity, state } = await readLedger(db, engine)
   if (state !== 'ours') {
     throw new AppError('the database holds no Notejam yet: run migrate first', { code: 'SchemaMissing' })
@@ -69,7 +74,7 @@ async function assertSeedable({ db, engine, claim }: SeedOptions): Promise<void>
     assertIdentity(identity, claim)
   }
   if (identity?.environment === 'Production') {
-    throw new AppError('generated data is not for Production', { code: 'FenceRefused', exitCode: exitCodes.fenceRefused })
+    throw new AppError('generated or masked data is not for Production', { code: 'FenceRefused', exitCode: exitCodes.fenceRefused })
   }
 }
 

@@ -26,6 +26,8 @@ export interface MaskOptions {
   readonly secretKey: string
   /** The allow-list; only tests have another. */
   readonly classification?: Classification
+  /** Ends it between two batches. */
+  readonly signal?: AbortSignal
   /** Told after each batch; `total` is what the table holds. */
   readonly onProgress?: (progress: { readonly table: string; readonly done: number; readonly total: number }) => void
 }
@@ -103,12 +105,13 @@ interface TableOptions extends MaskOptions {
 }
 
 async function maskTable(options: TableOptions): Promise<number> {
-  const { db, table, treated, onProgress } = options
+  const { db, table, treated, signal, onProgress } = options
   const total = await count(db, table)
   const columns = treated.map(([column]) => column)
   let done = 0
   let last = 0
   for (;;) {
+    signal?.throwIfAborted()
     const ids = await nextBatch(db, table, columns, last)
     if (ids.length === 0) {
       return done
