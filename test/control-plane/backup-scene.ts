@@ -58,3 +58,45 @@ export async function backupUntil(api: ApiClient, { namespace }: Scene, name: st
     throw new Error(`${String(error)}\n${JSON.stringify(seen, undefined, 1)}`, { cause: error })
   }
 }
+
+/** A CronJob as far as tests look at it. */
+export interface CronJob extends KubeObject {
+  readonly spec: {
+    readonly schedule: string
+    readonly suspend: boolean
+    readonly concurrencyPolicy: string
+    readonly startingDeadlineSeconds: number
+    readonly jobTemplate: { readonly metadata: object; readonly spec: object }
+  }
+}
+
+/** Kind for the API client. */
+export const cronJobType = { apiVersion: 'batch/v1', kind: 'CronJob' }
+
+/** Starts a run of a CronJob, as its controller would when it is due. */
+export async function runNow(api: ApiClient, { namespace }: Scene, cronJob: CronJob, name: string): Promise<void> {
+  const { metadata, spec } = cronJob.spec.jobTemplate
+  const owner = { ...cronJobType, name: cronJob.metadata.name, uid: cronJob.metadata.uid, controller: true }
+  await api.create({
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: { ...metadata, name, namespace, ownerReferences: [owner] },
+    spec,
+  } as KubeObject)
+}
+
+/** Waits for a CronJob that looks so. */
+export async function cronJobUntil(
+  api: ApiClient,
+  { namespace }: Scene,
+  name: string,
+  isSo: (cronJob: CronJob) => boolean,
+): Promise<CronJob> {
+  return waitFor(
+    async () => {
+      const cronJob = await api.get<CronJob>(cronJobType, name, namespace)
+      return cronJob !== undefined && isSo(cronJob) ? cronJob : undefined
+    },
+    { what: `CronJob ${name}`, timeoutMs: 20_000, intervalMs: 40 },
+  )
+}

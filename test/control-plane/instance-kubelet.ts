@@ -167,8 +167,31 @@ export class FakeKubelet {
       ? (this.#tags.get(image.slice(image.indexOf('@') + 1)) ?? 'unknown')
       : image.slice(image.lastIndexOf(':') + 1)
     const behaviour = behaviours.find((word) => tag.includes(word)) ?? 'good'
-    const status = container.name === 'app' ? serving(pod, behaviour) : this.#job(pod, container, tag, behaviour)
+    const [first] = pod.spec.initContainers ?? []
+    // Of the containers that begin one after the other, the first one that does not end well is the last.
+    const begun = first?.name === 'backup' ? this.#job(pod, first, tag, behaviour) : undefined
+    if (first?.name === 'backup' && begun === undefined) return
+    const isOver = begun?.phase === 'Succeeded'
+    const status =
+      container.name === 'app'
+        ? serving(pod, behaviour)
+        : begun !== undefined && !isOver
+          ? begun
+          : this.#job(pod, container, tag, behaviour)
     if (status === undefined) return
+    if (first !== undefined && begun !== undefined) {
+      this.ran.push(`${first.name} ${tag}`)
+      const own = { name: first.name, image, imageID: `${repository}@${digestOf(tag)}`, ready: isOver, restartCount: 0 }
+      const initContainerStatuses = [{ ...own, ...begun.containerStatus }]
+      await this.#api.patch(
+        podType,
+        pod.metadata.name,
+        this.#namespace,
+        { status: { phase: begun.phase, initContainerStatuses } },
+        'status',
+      )
+      if (!isOver) return
+    }
     this.ran.push(`${container.name} ${tag}`)
     const base = { name: container.name, image, imageID: `${repository}@${digestOf(tag)}`, ready: false, restartCount: 0, started: true }
     const { containerStatus, ...rest } = status
@@ -221,14 +244,30 @@ export class FakeKubelet {
         return { exitCode: 0, outcome: 'Migrated', schemaVersion: 8, pendingContract: 0 }
       case 'smoke':
       case 'verify':
+        // One tries pages, the other an archive.
+        if (args[0] === 'verify') return this.dataEndings.get(name) ?? this.#verified()
         return behaviour === 'badpages'
           ? { exitCode: 10, outcome: 'SmokeFailed', message: 'list with the pad: 500' }
           : { exitCode: 0, outcome: 'Passed' }
       case 'backup':
         return this.#backUp(args, env)
+      case 'prune':
+        return (
+          this.dataEndings.get(name) ?? {
+            exitCode: 0,
+            outcome: 'Pruned',
+            kept: this.archives.length,
+            deleted: 0,
+            oldest: '2026-01-01T00:00:00.000Z',
+          }
+        )
       default:
         return this.dataEndings.get(name) ?? { exitCode: 0, outcome: 'Ok' }
     }
+  }
+
+  #verified(): Ending {
+    return { exitCode: 0, outcome: 'Verified', backupID: this.archives.at(-1)?.backupID, durationSeconds: 12 }
   }
 
   #backUp(args: readonly string[], env: NonNullable<Container['env']>): Ending {
@@ -338,7 +377,8 @@ function crashed(restartCount: number): PodStatus {
 function ended(exitCode: number, report: object): PodStatus {
   const reason = exitCode === 0 ? 'Completed' : 'Error'
   const message = `${JSON.stringify(report)}\n`
-  const times = { startedAt: '2026-01-01T00:00:00Z', finishedAt: '2026-01-01T00:00:01Z' }
+  const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z')
+  const times = { startedAt: now, finishedAt: now }
   return {
     phase: exitCode === 0 ? 'Succeeded' : 'Failed',
     containerStatus: { started: false, state: { terminated: { exitCode, reason, message, ...times } } },

@@ -46,7 +46,7 @@ export interface Deployment extends KubeObject {
 
 /** `batch/v1 Job`. */
 export interface Job extends KubeObject {
-  readonly spec: { readonly template: { readonly spec: PodSpec } }
+  readonly spec: { readonly activeDeadlineSeconds?: number; readonly template: { readonly spec: PodSpec } }
   readonly status?: {
     readonly active?: number
     readonly ready?: number

@@ -1,7 +1,10 @@
 import { annotations, handOverFieldManager } from '../api/labels.ts'
+import type { NotejamInstance } from '../api/notejam.ts'
 import type { Job } from '../api/objects.ts'
+import { notejamBackups } from '../backup/kinds.ts'
+import { buildBackup } from '../backup/resources/backup.ts'
 import { ApiError, isForbidden, isInvalid, isNamespaceTerminating } from '../kube/errors.ts'
-import type { KubeObject } from '../kube/object.ts'
+import { controllerOf, type KubeObject } from '../kube/object.ts'
 import { resources, type Resource } from '../kube/resource.ts'
 import { NameConflict } from '../runtime/errors.ts'
 import type { ReconcileContext } from '../runtime/reconciler.ts'
@@ -44,9 +47,25 @@ function render(observation: Observation, plan: ReleasePlan): readonly Child[] {
   const network =
     secrets.problems.length > 0 || secrets.connection === undefined ? undefined : { connection: secrets.connection, mail: secrets.mail }
   return renderChildren(
-    { instance, policy, scaling, network, database: database?.input },
+    {
+      ...{ instance, policy, scaling, database: database?.input },
+      network: network === undefined ? undefined : { ...network, stores: observation.backups.stores },
+      cronJobs: cronJobsInput(observation, plan),
+    },
     plan.deploy === undefined || database?.holds === true ? undefined : deploymentInput(observation, plan.deploy),
   )
+}
+
+/** What the CronJobs depend on; undefined where there are none, or something of it is missing: then they are left as they are. */
+function cronJobsInput({ instance, policy, secrets, backups }: Observation, { deploy, stopApp, identity }: ReleasePlan) {
+  const { connection } = secrets
+  const { stores, holds } = backups
+  if (connection === undefined || secrets.problems.length > 0 || stores === undefined || deploy === undefined) return undefined
+  const marked: NotejamInstance =
+    identity === undefined ? instance : { ...instance, status: { ...instance.status, databaseIdentity: identity } }
+  const besideApp = connection.type === 'SQLite' && policy.replicas > 0 && !stopApp
+  const suspended = backups.suspended !== undefined || stopApp
+  return { instance: marked, policy, connection, stores, image: deploy.image, besideApp, suspended, holds }
 }
 
 /**
@@ -138,6 +157,20 @@ export async function createReleaseJob(observation: Observation, plan: ReleasePl
   }
 }
 
+/** Creates the NotejamBackup of the operation, if the plan says so. Its name says whose it is, so a second one cannot come of it. */
+export async function createBackup({ instance }: Observation, plan: ReleasePlan, context: ReconcileContext): Promise<Applications> {
+  const { operation } = plan
+  if (operation === undefined || plan.backup !== 'Create') return nothingApplied
+  const desired = buildBackup(instance, operation)
+  try {
+    const { action } = await context.applier.apply({ resource: notejamBackups, desired, owner: instance, createOnly: true })
+    return { ...nothingApplied, changed: action === 'created' }
+  } catch (error) {
+    const problem = explain(notejamBackups, desired, error)
+    return { ...nothingApplied, problems: [problem], error: error instanceof ApiError ? error : undefined }
+  }
+}
+
 /** What only older code needs is removed by the code that serves; everything else is done by the image that is to come. */
 function imageOf(phase: Phase, { release }: ReleasePlan): string {
   const by = phase === 'contract' ? release.current : release.target
@@ -155,7 +188,9 @@ export async function prune(observation: Observation, plan: ReleasePlan, { appli
   const { instance, children, jobs } = observation
   const wanted = new Set(childrenOf(observation, plan).map(({ desired }) => `${desired.kind}/${desired.metadata.name}`))
   for (const { resource, object } of children) {
-    const isUnknown = resource === resources.networkPolicies && observation.secrets.problems.length > 0
+    const isUnknown =
+      (resource === resources.networkPolicies && observation.secrets.problems.length + observation.backups.problems.length > 0) ||
+      (resource === resources.cronJobs && instance.spec.backup !== undefined && cronJobsInput(observation, plan) === undefined)
     const isWanted = isUnknown || !optionalChildren.includes(resource) || wanted.has(`${resource.kind}/${object.metadata.name}`)
     if (!isWanted) await applier.delete(resource, object, instance)
   }
@@ -164,6 +199,17 @@ export async function prune(observation: Observation, plan: ReleasePlan, { appli
   for (const job of jobs) {
     if (isFinished(job) && !kept.has(job.metadata.annotations?.[annotations.release])) await applier.delete(resources.jobs, job, instance)
   }
+}
+
+/** Ends runs of the schedule whose node is away, and forgets backups that were made for operations long past; their archives stay. */
+export async function pruneBackups({ instance, backups }: Observation, { applier, cache }: ReconcileContext): Promise<void> {
+  for (const job of backups.stuck) {
+    const owner = cache
+      .controlledBy(resources.cronJobs, instance.metadata.uid ?? '')
+      .find(({ metadata }) => metadata.uid === controllerOf(job)?.uid)
+    if (owner !== undefined) await applier.delete(resources.jobs, job, owner)
+  }
+  for (const backup of backups.outdated) await applier.delete(notejamBackups, backup, instance)
 }
 
 function isFinished({ status }: Job): boolean {

@@ -1,6 +1,11 @@
 import { managedBySelector } from '../api/labels.ts'
+import type { NotejamBackup, NotejamInstance } from '../api/notejam.ts'
 import type { Pod } from '../api/objects.ts'
+import { backupIndexes, dataJobIndexes } from '../backup/backup-indexes.ts'
+import { notejamBackups, notejamBackupStores } from '../backup/kinds.ts'
+import { keyOf, type KubeObject, type ObjectKey } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
+import type { CacheReader } from '../runtime/cache.ts'
 import type { ControllerOptions } from '../runtime/reconciler.ts'
 import { source, type AccessRule } from '../runtime/source.ts'
 import { childIndexes, instanceIndexes, instanceOf, podsByInstance } from './indexes.ts'
@@ -22,6 +27,7 @@ export const instanceAccess: readonly AccessRule[] = [
   // The finalizer of an instance whose volume stays, and the deletion of one whose time is over.
   { resource: notejamInstances, verbs: ['patch', 'delete'] },
   ...applied.map((resource): AccessRule => ({ resource, verbs: ['get', 'create', 'patch', 'delete'] })),
+  { resource: notejamBackups, verbs: ['get', 'create', 'patch', 'delete'] },
   { resource: resources.secrets, verbs: ['get', 'create'] },
 ]
 
@@ -32,16 +38,39 @@ export function instanceController(options: InstanceReconcilerOptions): Controll
     primary: { resource: notejamInstances, indexes: instanceIndexes },
     sources: [
       ...applied.map((resource) =>
-        source({ resource, labelSelector: managedBySelector, optional: resource === httpRoutes, indexes: childIndexes(resource) }),
+        source({
+          ...{ resource, labelSelector: managedBySelector, optional: resource === httpRoutes },
+          indexes: { ...childIndexes(resource), ...(resource === resources.jobs ? dataJobIndexes : {}) },
+          // Those of the schedule and of backups belong to their CronJob and NotejamBackup.
+          ...(resource === resources.jobs ? { map: instanceKeys } : {}),
+        }),
       ),
+      source<NotejamBackup>({
+        resource: notejamBackups,
+        map: ({ metadata, spec }) => [{ namespace: metadata.namespace ?? '', name: spec.instanceRef.name }],
+        indexes: backupIndexes,
+      }),
+      source({ resource: notejamBackupStores, map: usersOfStore }),
       source<Pod>({
         resource: resources.pods,
         labelSelector: managedBySelector,
-        map: (pod) => instanceOf(pod).map((name) => ({ namespace: pod.metadata.namespace ?? '', name })),
+        map: instanceKeys,
         indexes: { [podsByInstance]: (pod) => instanceOf(pod).map((name) => `${pod.metadata.namespace ?? ''}/${name}`) },
       }),
     ],
     access: instanceAccess,
     reconcile: createInstanceReconciler(options),
   }
+}
+
+/** The instance that an object belongs to by its labels. */
+function instanceKeys(object: KubeObject): readonly ObjectKey[] {
+  return instanceOf(object).map((name) => ({ namespace: object.metadata.namespace ?? '', name }))
+}
+
+function usersOfStore({ metadata }: KubeObject, cache: CacheReader): readonly ObjectKey[] {
+  return cache
+    .list<NotejamInstance>(notejamInstances, metadata.namespace)
+    .filter(({ spec: { backup } }) => backup?.storeRef.name === metadata.name || backup?.secondStoreRef?.name === metadata.name)
+    .map(keyOf)
 }

@@ -1,5 +1,4 @@
 import type { NotejamInstance } from '../api/notejam.ts'
-import type { Pod } from '../api/objects.ts'
 import { controllerOf, keyToString, type KubeObject } from '../kube/object.ts'
 import { resources, type Resource } from '../kube/resource.ts'
 import type { IndexFunction } from '../kube/store.ts'
@@ -51,8 +50,8 @@ function ownerNames(object: KubeObject): readonly string[] {
   return owner === undefined ? [] : [keyToString({ namespace: object.metadata.namespace ?? '', name: owner.name })]
 }
 
-/** Name of the instance that a pod belongs to, if any. */
-export function instanceOf(pod: Pod): readonly string[] {
-  const name = pod.metadata.labels?.['app.kubernetes.io/instance']
+/** Name of the instance that an object belongs to by its labels, if any. */
+export function instanceOf({ metadata }: KubeObject): readonly string[] {
+  const name = metadata.labels?.['app.kubernetes.io/instance']
   return name === undefined ? [] : [name]
 }

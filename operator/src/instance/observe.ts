@@ -8,6 +8,7 @@ import { controllerOf, describeObject, keyOf, keyToString, type KubeObject, type
 import { resources, type Resource } from '../kube/resource.ts'
 import type { ReconcileContext } from '../runtime/reconciler.ts'
 import { ownerNameIndex, podsByInstance } from './indexes.ts'
+import { observeBackups, type BackupsSeen } from '../backup/observe-instance.ts'
 import { notejamInstances } from './kinds.ts'
 import { findConflict } from './conflict.ts'
 import { findConnectionShortage } from './database-connections.ts'
@@ -61,6 +62,7 @@ export interface Observation {
   /** Why the instance sleeps; undefined while it is awake. */
   readonly asleep: string | undefined
   readonly hibernation: Hibernation
+  readonly backups: BackupsSeen
   readonly now: number
 }
 
@@ -103,9 +105,20 @@ export async function observe(instance: NotejamInstance, context: ReconcileConte
     secretHash: secrets.databaseHash,
     pods: podsOf('database'),
   })
+  const backups = await observeBackups(instance, asleep, pods, context)
   const missingClaim = await findMissingClaim(instance, context)
   const shortage = findConnectionShortage(instance, policy)
-  const problems = [rival, gateway, ...secrets.problems, foreign, missingClaim, shortage, ...(database?.problems ?? []), schedule]
+  const problems = [
+    rival,
+    gateway,
+    ...secrets.problems,
+    foreign,
+    missingClaim,
+    shortage,
+    ...(database?.problems ?? []),
+    schedule,
+    ...backups.problems,
+  ]
   return {
     instance,
     policy,
@@ -131,6 +144,7 @@ export async function observe(instance: NotejamInstance, context: ReconcileConte
     rivalled: rival !== undefined,
     asleep,
     hibernation,
+    backups,
     now,
   }
 }

@@ -11,11 +11,13 @@ import type { Reconcile, ReconcileContext } from '../runtime/reconciler.ts'
 import { after, done, type Result } from '../runtime/result.ts'
 import {
   applyChildren,
+  createBackup,
   createReleaseJob,
   inventoryOf,
   nothingApplied,
   planChildren,
   prune,
+  pruneBackups,
   withdrawJob,
   type Applications,
 } from './apply.ts'
@@ -142,7 +144,8 @@ function decide(observation: Observation): ReleasePlan {
     address: spec.database.type === 'SQLite' ? 'file' : secrets.address,
     job,
     jobUID,
-    backup: { type: 'Unavailable' },
+    backup: observation.backups.requested,
+    backupRuns: observation.backups.running,
     appGone: observation.appGone,
     rolloutOf: (image, target) => rolloutOf(observation, { image, release: target }),
     gate: readGate(spec.release?.gate, spec.image, observation.gatekeeper),
@@ -164,14 +167,16 @@ async function act(observation: Observation, plan: ReleasePlan, memory: PassMemo
   }
   const children = await applyChildren(observation, plan, context)
   const job = children.problems.length > 0 ? nothingApplied : await createReleaseJob(observation, plan, context)
+  const backup = children.problems.length > 0 ? nothingApplied : await createBackup(observation, plan, context)
   const applied: Applications = {
     objects: children.objects,
-    changed: children.changed || job.changed,
-    problems: [...children.problems, ...job.problems],
-    error: children.error ?? job.error,
+    changed: children.changed || job.changed || backup.changed,
+    problems: [...children.problems, ...job.problems, ...backup.problems],
+    error: children.error ?? job.error ?? backup.error,
   }
   if (plan.job === 'Withdraw') await withdrawJob(observation, context)
   await prune(observation, plan, context)
+  await pruneBackups(observation, context)
   const isLeft = applied.changed && applied.problems.length === 0 && !memory.isReportDue(instance)
   if (!isLeft) await report(instance, observation, plan, applied, context)
   memory.leaveReport(instance, isLeft)
@@ -208,6 +213,7 @@ async function report(
     waitsFor: observation.outlived,
     pending: isPaused(instance) ? planChildren(observation, plan, context) : [],
     children: inventoryOf(observation, applied.objects),
+    backups: observation.backups.summary,
   })
   if (sameJson(instance.status, status)) return instance
   tellStall(instance, status, context)
@@ -235,7 +241,7 @@ function tellStall(before: NotejamInstance, status: InstanceStatus, { recorder }
 }
 
 function nextLook(
-  { outlived, now, hibernation, instance }: Observation,
+  { outlived, now, hibernation, instance, backups }: Observation,
   { wait, wakeAt }: ReleasePlan,
   hasProblems: boolean,
   random: () => number,
@@ -245,7 +251,12 @@ function nextLook(
   const seconds = secretIntervalSeconds * (0.8 + 0.4 * random())
   if (wait?.reason === 'WaitingForGate') return after(gateIntervalSeconds)
   const { expiration } = instance.spec
-  const instants = [wakeAt, hibernation.nextChange, expiration === undefined ? undefined : Date.parse(expiration.time)]
+  const instants = [
+    wakeAt,
+    backups.summary.wakeAt,
+    hibernation.nextChange,
+    expiration === undefined ? undefined : Date.parse(expiration.time),
+  ]
   const coming = instants
     .filter((instant) => instant !== undefined && instant > now)
     .map((instant) => Math.max(0.05, ((instant ?? now) - now) / 1000))

@@ -3,6 +3,7 @@ import type { InstanceStatus, NotejamInstance, Operation } from '../api/notejam.
 import type { Deployment, HorizontalPodAutoscaler } from '../api/objects.ts'
 import type { EffectivePolicy } from '../api/policy.ts'
 import { condition, type ReasonOf } from '../api/reasons.ts'
+import type { BackupSummary } from '../backup/instance-planner.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { setConditions, type ConditionState } from '../runtime/conditions.ts'
 import { connectionLimit } from './database-connections.ts'
@@ -37,6 +38,8 @@ export interface StatusInput {
   readonly pending: readonly string[]
   /** Objects that the operator keeps for the instance. */
   readonly children: readonly KubeObject[]
+  /** What is known of its backups. */
+  readonly backups?: BackupSummary
   /** Wall clock, milliseconds since the epoch. */
   readonly now: number
 }
@@ -62,17 +65,22 @@ export function computeStatus(input: StatusInput): InstanceStatus {
     ...database(input, situation),
     ...(instance.spec.environment === 'Test' ? [upgradeVerified(input)] : []),
     scalingActive(input),
+    ...(input.backups?.conditions ?? []),
     paused(input),
   ]
+  const before = (instance.status?.conditions ?? []).filter(
+    ({ type }) => !backupConditions.has(type) || states.some((state) => state.type === type),
+  )
   return {
     observedGeneration: generationOf(instance),
-    conditions: [...setConditions(instance.status?.conditions ?? [], states, input.now)],
+    conditions: [...setConditions(before, states, input.now)],
     replicas: deployment?.status?.replicas ?? 0,
     readyReplicas: deployment?.status?.readyReplicas ?? 0,
     selector: formatSelector(selectorLabels(instance.metadata.name, 'app')),
     url: urlOf(instance, policy),
     ...(Object.keys(plan.release).length === 0 ? {} : { release: plan.release }),
     ...(plan.operation === undefined ? {} : { operation: plan.operation }),
+    ...(input.backups?.status === undefined ? {} : { backup: input.backups.status }),
     effectivePolicy: {
       replicas: policy.replicas,
       ...(policy.autoscaling === undefined ? {} : { maxReplicas: policy.mostReplicas }),
@@ -91,6 +99,9 @@ export function computeStatus(input: StatusInput): InstanceStatus {
       .toSorted((a, b) => `${a.kind}/${a.name}`.localeCompare(`${b.kind}/${b.name}`)),
   }
 }
+
+/** Conditions that go when spec.backup goes. */
+const backupConditions: ReadonlySet<string> = new Set(['BackupCurrent', 'SecondCopyCurrent', 'RestoreVerified'])
 
 function generationOf(instance: NotejamInstance): number {
   return instance.metadata.generation ?? 0

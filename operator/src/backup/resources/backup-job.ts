@@ -60,7 +60,7 @@ export function buildBackupJob(input: BackupJobInput): DynamicObject {
     spec: {
       ...dataJobSpec('backup', deadlineSeconds),
       ttlSecondsAfterFinished: finishedSeconds,
-      template: dataPod(input, 'backup', deadlineSeconds, used, { containers: [container] }),
+      template: dataPod(input, { run: 'backup', deadlineSeconds, stores: used, database: true, containers: [container] }),
     },
   }
 }

@@ -98,14 +98,20 @@ function identity({ metadata, spec, status }: NotejamInstance): readonly Variabl
   ]
 }
 
+/** The pod of data commands. */
+export interface DataPod {
+  /** What it is for: {@link runAnnotation}. */
+  readonly run: string
+  readonly deadlineSeconds: number
+  readonly stores: readonly (readonly [StoreRole, NamedStore, StoreUse])[]
+  /** Whether one of its containers opens the instance's own database. */
+  readonly database: boolean
+  readonly initContainers?: readonly unknown[]
+  readonly containers: readonly unknown[]
+}
+
 /** The pod around such containers. */
-export function dataPod(
-  input: DataPodInput,
-  run: string,
-  deadlineSeconds: number,
-  stores: readonly (readonly [StoreRole, NamedStore, StoreUse])[],
-  containers: { readonly initContainers?: readonly unknown[]; readonly containers: readonly unknown[] },
-) {
+export function dataPod(input: DataPodInput, { run, deadlineSeconds, stores, database, ...containers }: DataPod) {
   const { instance, besideApp } = input
   const { name } = instance.metadata
   const sizeLimit = instance.spec.backup?.verification?.scratchSize ?? defaultScratchSize
@@ -118,10 +124,10 @@ export function dataPod(
       restartPolicy: 'Never',
       activeDeadlineSeconds: deadlineSeconds,
       terminationGracePeriodSeconds: stopSeconds,
-      ...(besideApp ? { affinity: besideAppAffinity(name) } : {}),
+      ...(besideApp && database ? { affinity: besideAppAffinity(name) } : {}),
       ...containers,
       volumes: [
-        ...commonVolumes(input),
+        ...(database ? commonVolumes(input) : [{ name: 'temporary', emptyDir: { sizeLimit: '256Mi' } }]),
         { name: 'scratch', emptyDir: { sizeLimit } },
         ...stores.flatMap(([role, store, use]) => storeVolumes(store, role, use)),
       ],

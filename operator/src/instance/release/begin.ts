@@ -27,7 +27,8 @@ interface Hold {
 }
 
 /** What keeps a release from beginning. The first image of an instance is no update: only the gate counts for it. */
-function findHold({ gate, image, policy, approval, release, now }: Draft): Hold | undefined {
+function findHold({ gate, image, policy, approval, release, now, backupRuns }: Draft): Hold | undefined {
+  if (backupRuns !== undefined) return { wait: { reason: 'Waiting', message: `${image} waits: ${backupRuns}` } }
   if (gate !== undefined) return { wait: { reason: 'WaitingForGate', message: gate } }
   const isFirst = release.current === undefined && release.history?.some(({ result }) => result === 'Succeeded') !== true
   if (isFirst) return undefined
@@ -94,7 +95,7 @@ function contractWhenDue(draft: Draft, current: Release): ReleasePlan {
   const plan = keep(draft)
   const isPending = (current.pendingContract ?? 0) > 0 && current.contractFailure === undefined && policy.strategy !== 'Wipe'
   const lacksBackup = policy.strategy === 'BackupThenMigrate' && policy.missingBackup === 'Refuse' && draft.backup.type === 'Unavailable'
-  if (!isPending || lacksBackup || draft.paused || draft.blocked || draft.stopped) return plan
+  if (!isPending || lacksBackup || draft.backupRuns !== undefined || draft.paused || draft.blocked || draft.stopped) return plan
   const due = Date.parse(current.since ?? metaTime(now)) + policy.contractAfterSeconds * 1000
   if (due > now) return { ...plan, wakeAt: due }
   if (policy.updatePolicy === 'InWindow') {

@@ -47,8 +47,16 @@ export function enter(draft: Draft, operation: Operation, step: Step, events: re
   const stepTime = metaTime(draft.now)
   const deadlineTime = metaTime(draft.now + draft.policy.migrationDeadlineSeconds * 1000)
   const next: Operation = { ...rest, step, stepTime, ...(hasMigrationDeadline ? { deadlineTime } : {}) }
-  return { ...keep({ ...draft, operation: next }), job: hasJob && !draft.blocked ? 'Create' : 'Leave', events }
+  return { ...keep({ ...draft, operation: next }), job: hasJob && !draft.blocked && !isHeld(draft, step) ? 'Create' : 'Leave', events }
 }
+
+/** Whether a step has to wait, because something reads the data that it would change. */
+export function isHeld({ backupRuns }: Draft, step: Step): boolean {
+  return backupRuns !== undefined && changingSteps.has(step)
+}
+
+/** Steps that change data or its schema. */
+const changingSteps: ReadonlySet<Step> = new Set(['Contracting', 'Wiping', 'Migrating', 'Seeding'])
 
 /** Goes on to the step after the one that is proven; ends the operation when there is none. */
 export function advance(draft: Draft, operation: Operation, events: readonly PlannedEvent[] = []): ReleasePlan {

@@ -5,7 +5,7 @@ import { metaTime } from '../../runtime/conditions.ts'
 import type { JobState } from '../job-state.ts'
 import { settleOrBegin } from './begin.ts'
 import { judgeInspection, refuseWipe, seenAt } from './fence.ts'
-import { advance, deployOf, enter, giveUp, keep, keptMessage, rollBack, supersede, targetOf } from './journal.ts'
+import { advance, deployOf, enter, giveUp, isHeld, keep, keptMessage, rollBack, supersede, targetOf } from './journal.ts'
 import { isKnownStep, nextStep } from './steps.ts'
 import type { Draft, PlannedEvent, ReleaseObservation, ReleasePlan, Stall, Step } from './types.ts'
 
@@ -65,7 +65,7 @@ function continueJob(seen: Draft, before: Operation): ReleasePlan {
       if (makesWay) return supersede(draft, operation)
       const refused = operation.step === 'Wiping' ? refuseWipe(draft, operation) : undefined
       if (refused !== undefined) return giveUp(draft, operation, { result: 'Failed', ...refused })
-      return { ...keep(draft), job: draft.blocked ? 'Leave' : 'Create' }
+      return { ...keep(draft), ...createJob(draft, operation) }
     }
     case 'Pending':
       if (makesWay && harmless.has(operation.step)) return supersede(draft, operation)
@@ -80,6 +80,12 @@ function continueJob(seen: Draft, before: Operation): ReleasePlan {
     case 'Failed':
       return failJob(draft, operation, failureOf(operation, job))
   }
+}
+
+/** Makes the Job of the step, unless something is missing for it or reads what it would change. */
+function createJob(draft: Draft, { step, id }: Operation): Pick<ReleasePlan, 'job'> & Partial<Pick<ReleasePlan, 'wait'>> {
+  if (isHeld(draft, step)) return { job: 'Leave', wait: { reason: 'Waiting', message: `Step ${step} of ${id} waits: ${draft.backupRuns}` } }
+  return { job: draft.blocked ? 'Leave' : 'Create' }
 }
 
 /** A second Job for one step of a release is never made, so a deleted one ends it. */
@@ -190,7 +196,7 @@ function continueContract(seen: Draft, before: Operation): ReleasePlan {
   switch (job.type) {
     case 'Absent':
       if (operation.jobUID !== undefined) return fail('its Job was deleted before its end was seen')
-      return { ...keep(draft), job: draft.blocked ? 'Leave' : 'Create' }
+      return { ...keep(draft), ...createJob(draft, operation) }
     case 'Pending':
     case 'Running':
       return keep(draft)

@@ -73,6 +73,8 @@ export interface ReleaseObservation {
   readonly job: JobState
   readonly jobUID: string | undefined
   readonly backup: BackupState
+  /** What reads the database now, so that nothing in it may be changed; undefined when nothing does. */
+  readonly backupRuns?: string | undefined
   /** No pod of the app is there, and none will come: the Deployment is at zero, or not there. */
   readonly appGone: boolean
   /** How far the Deployment is with an image: asked for the pinned image of the target, or of the current release. */

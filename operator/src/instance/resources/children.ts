@@ -1,3 +1,4 @@
+import { buildCronJobs, type CronJobsInput } from '../../backup/resources/backup-cron-jobs.ts'
 import type { DynamicObject } from '../../kube/object.ts'
 import { resources, type Resource } from '../../kube/resource.ts'
 import type { Scaling } from '../scaling.ts'
@@ -26,6 +27,8 @@ export interface ChildrenInput extends RenderInput {
   readonly network: Omit<NetworkInput, keyof RenderInput> | undefined
   /** What the built-in database depends on; undefined leaves it alone. */
   readonly database: DatabaseInput | undefined
+  /** What the CronJobs depend on; undefined leaves them alone. */
+  readonly cronJobs?: CronJobsInput | undefined
 }
 
 /** Kinds whose objects come and go with what the spec says: one that is not rendered is deleted. The others stay with the instance. */
@@ -35,6 +38,7 @@ export const optionalChildren: readonly Resource[] = [
   resources.ingresses,
   httpRoutes,
   resources.horizontalPodAutoscalers,
+  resources.cronJobs,
 ]
 
 /** Every kind that is kept as it is rendered. */
@@ -64,6 +68,7 @@ export function renderChildren(input: ChildrenInput, deployment: Omit<Deployment
     [resources.podDisruptionBudgets, buildDisruptionBudget(input)],
     [resources.ingresses, buildIngress(input)],
     [httpRoutes, buildHTTPRoute(input)],
+    ...(input.cronJobs === undefined ? [] : buildCronJobs(input.cronJobs).map((cronJob) => [resources.cronJobs, cronJob] as const)),
     // Only over a Deployment whose replicas were handed over: two would set them otherwise.
     [resources.horizontalPodAutoscalers, input.scaling.by === 'autoscaler' ? buildAutoscaler(input) : undefined],
   ]

@@ -1,7 +1,8 @@
 import { childMetadata, childName, instanceLabels, selectorLabels } from '../../api/labels.ts'
+import type { InstanceStores } from '../../backup/resources/data-pod.ts'
 import type { DynamicObject } from '../../kube/object.ts'
 import type { Connection } from '../connection.ts'
-import type { Endpoint } from '../endpoint.ts'
+import { endpointOf, type Endpoint } from '../endpoint.ts'
 import { databaseName, workloadName } from './names.ts'
 import { ports, type RenderInput } from './render-input.ts'
 
@@ -10,6 +11,8 @@ export interface NetworkInput extends RenderInput {
   readonly connection: Connection
   /** The mail server; undefined where there is none. */
   readonly mail: Endpoint | undefined
+  /** Where archives go; undefined where nothing is backed up. */
+  readonly stores?: InstanceStores | undefined
 }
 
 /** Label of namespaces whose pods may read metrics and health. */
@@ -63,12 +66,26 @@ export function buildNetworkPolicies(input: NetworkInput): readonly DynamicObjec
           }),
         ]
       : []),
+    ...storePolicies(input).map((spec) => policy(childName(instance.metadata.name, 'backup'), spec)),
     // The Job that tries the pages of what serves.
     policy(childName(instance.metadata.name, 'smoke'), {
       podSelector: { matchLabels: smoke },
       egress: [{ to: [{ podSelector: { matchLabels: app } }], ports: [port(ports.http)] }],
     }),
   ]
+}
+
+/** The way of backups to their stores. A volume needs none; a name resolves to many addresses, so only the port holds for it. */
+function storePolicies({ instance, stores }: NetworkInput): readonly Readonly<Record<string, unknown>>[] {
+  const endpoints = [stores?.first, stores?.second].flatMap((store) => endpointOfStore(store?.spec.s3?.endpoint) ?? [])
+  if (endpoints.length === 0) return []
+  return [{ podSelector: { matchLabels: selectorLabels(instance.metadata.name, 'backup') }, egress: endpoints.map(way) }]
+}
+
+function endpointOfStore(url: string | undefined): Endpoint | undefined {
+  if (url === undefined || !URL.canParse(url)) return undefined
+  const { protocol, hostname, port: number } = new URL(url)
+  return endpointOf(hostname.replaceAll(/^\[|\]$/g, ''), number === '' ? (protocol === 'https:' ? 443 : 80) : Number(number))
 }
 
 /**

@@ -1,0 +1,152 @@
+import type { NotejamBackup, NotejamInstance } from '../api/notejam.ts'
+import type { Job, Pod } from '../api/objects.ts'
+import type { BackupState, Stall } from '../instance/release/types.ts'
+import { controllerOf, keyToString, type KubeObject } from '../kube/object.ts'
+import { resources } from '../kube/resource.ts'
+import { findCondition } from '../runtime/conditions.ts'
+import type { ReconcileContext } from '../runtime/reconciler.ts'
+import { backupsByInstance, dataJobsByInstance } from './backup-indexes.ts'
+import { hasEnded } from './backup-planner.ts'
+import { summariseBackups, type BackupSummary, type PastRun } from './instance-planner.ts'
+import { notejamBackups } from './kinds.ts'
+import { runAnnotation, type InstanceStores } from './resources/data-pod.ts'
+import { operationBackupName } from './resources/names.ts'
+import { isOver, readRun } from './run-state.ts'
+import { readStores } from './stores.ts'
+
+/** What a pass over an instance knows of its backups. */
+export interface BackupsSeen {
+  /** Undefined while one cannot be used, or none is asked for. */
+  readonly stores: InstanceStores | undefined
+  readonly problems: readonly Stall[]
+  /** The backup of the operation under way. */
+  readonly requested: BackupState
+  /** What reads the database now; undefined when nothing does. */
+  readonly running: string | undefined
+  /** Why no scheduled run begins; undefined where they do. */
+  readonly suspended: string | undefined
+  /** Archives that a NotejamBackup holds. */
+  readonly holds: readonly string[]
+  readonly summary: BackupSummary
+  /** Jobs of the schedule that are long past their deadline: their node is away, and they would keep the next ones from beginning. */
+  readonly stuck: readonly Job[]
+  /** NotejamBackups that the operator made and nobody needs any more. */
+  readonly outdated: readonly NotejamBackup[]
+}
+
+/** Steps of an operation in which the data is replaced, so that no scheduled run begins. */
+const replacingSteps = new Set(['Stopping', 'Wiping'])
+/** How long after its deadline a Job counts as stuck. */
+const stuckAfterMs = 60_000
+/** NotejamBackups of the operator's own that are kept; the archives are not touched. */
+const keptBackups = 5
+
+/** Gathers a {@link BackupsSeen}. */
+export async function observeBackups(
+  instance: NotejamInstance,
+  asleep: string | undefined,
+  pods: readonly Pod[],
+  context: ReconcileContext,
+): Promise<BackupsSeen> {
+  const { cache } = context
+  const now = context.clock.now()
+  const { metadata, spec, status } = instance
+  const key = keyToString({ namespace: metadata.namespace ?? '', name: metadata.name })
+  const backups = cache
+    .byIndex<NotejamBackup>(notejamBackups, backupsByInstance, key)
+    .filter(({ metadata: { creationTimestamp = '' } }) => creationTimestamp >= (metadata.creationTimestamp ?? ''))
+  const jobs = cache.byIndex<Job>(resources.jobs, dataJobsByInstance, key)
+  const { stores, problems } = await readStores(instance, context)
+  const suspended = whySuspended(instance, asleep)
+  const summary = summariseBackups({
+    spec,
+    uid: metadata.uid ?? '',
+    generation: metadata.generation ?? 0,
+    before: status?.backup,
+    runs: jobs.flatMap((job) => pastRun(job, pods)),
+    backups,
+    suspended,
+    since: status?.release?.current?.since,
+    readable: stores === undefined ? undefined : isReadable(stores),
+    now,
+  })
+  const schedule: Stall[] = summary.invalid === undefined ? [] : [{ reason: 'InvalidSchedule', message: summary.invalid }]
+  const active = jobs.filter((job) => job.metadata.annotations?.[runAnnotation] === 'backup' && !isOver(job))
+  const isStuck = (job: Job) => isScheduled(job) && isPast(job, now)
+  return {
+    stores,
+    problems: [...problems, ...schedule],
+    requested: findRequested(instance, backups),
+    running: active
+      .filter((job) => !isStuck(job) && !isReported(job, backups))
+      .map(({ metadata: { name } }) => `Job ${name} backs the data up`)[0],
+    suspended,
+    holds: backups
+      .flatMap(({ spec: { retention }, status: { backupID } = {} }) => (retention === 'Hold' && backupID !== undefined ? [backupID] : []))
+      .toSorted(),
+    summary,
+    stuck: active.filter(isStuck),
+    outdated: findOutdated(instance, backups),
+  }
+}
+
+function whySuspended({ status }: NotejamInstance, asleep: string | undefined): string | undefined {
+  if (asleep !== undefined) return asleep
+  const { operation } = status ?? {}
+  if (operation === undefined || !replacingSteps.has(operation.step)) return undefined
+  return `Operation ${operation.id} replaces the data (${operation.step})`
+}
+
+function isReadable({ first }: InstanceStores): boolean {
+  return first.spec.encryption.mode === 'None' || first.spec.encryption.identitySecretRef !== undefined
+}
+
+function isScheduled(job: Job): boolean {
+  return controllerOf(job)?.kind === 'CronJob'
+}
+
+/** Whether its backup has said its end: then only the Job's own end is not written yet. */
+function isReported(job: Job, backups: readonly NotejamBackup[]): boolean {
+  const owner = controllerOf(job)
+  return backups.some(({ metadata, status }) => metadata.uid === owner?.uid && hasEnded(status))
+}
+
+function isPast({ spec, status }: Job, now: number): boolean {
+  if (status?.startTime === undefined || spec.activeDeadlineSeconds === undefined) return false
+  return now > Date.parse(status.startTime) + spec.activeDeadlineSeconds * 1000 + stuckAfterMs
+}
+
+function pastRun(job: Job, pods: readonly Pod[]): readonly PastRun[] {
+  const kind = job.metadata.annotations?.[runAnnotation]
+  if (!isScheduled(job) || !isOver(job) || (kind !== 'backup' && kind !== 'verify')) return []
+  const own = pods.filter((pod) => controllerOf(pod)?.uid === job.metadata.uid)
+  const failed = job.status?.conditions?.find(({ type, status }) => type === 'Failed' && status === 'True')
+  const finishedAt = job.status?.completionTime ?? failed?.lastTransitionTime
+  return finishedAt === undefined ? [] : [{ kind, finishedAt, run: readRun(job, own, kind), prune: readRun(job, own, 'prune') }]
+}
+
+/** The backup that the operation under way has asked for, as its condition says. */
+function findRequested(instance: NotejamInstance, backups: readonly NotejamBackup[]): BackupState {
+  const { spec, status, metadata } = instance
+  if (spec.backup === undefined) return { type: 'Unavailable' }
+  const name = status?.operation === undefined ? undefined : operationBackupName(instance, status.operation.id)
+  const backup = backups.find((candidate) => candidate.metadata.name === name && isOwnedBy(candidate, metadata.uid))
+  const state = findCondition(backup?.status?.conditions, 'Succeeded')
+  if (backup === undefined) return { type: 'Absent' }
+  if (state?.status === 'True') return { type: 'Succeeded' }
+  if (state?.status === 'False') return { type: 'Failed', message: `NotejamBackup ${backup.metadata.name}: ${state.message}` }
+  return { type: 'Running' }
+}
+
+function isOwnedBy(object: KubeObject, uid: string | undefined): boolean {
+  return controllerOf(object)?.uid === uid
+}
+
+function findOutdated({ metadata, status }: NotejamInstance, backups: readonly NotejamBackup[]): readonly NotejamBackup[] {
+  const own = backups.filter((backup) => isOwnedBy(backup, metadata.uid) && hasEnded(backup.status) && backup.spec.retention !== 'Hold')
+  const current = status?.operation === undefined ? undefined : operationBackupName({ metadata }, status.operation.id)
+  return own
+    .toSorted((a, b) => (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? ''))
+    .slice(keptBackups)
+    .filter((backup) => backup.metadata.name !== current)
+}
