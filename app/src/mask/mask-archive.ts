@@ -4,6 +4,7 @@ import type { EncryptionConfig } from '../archive/stores/store-config.ts'
 import type { Store } from '../archive/stores/store.ts'
 import { backup } from '../backup/backup.ts'
 import { findByUid, type ArchiveChoice } from '../backup/find-archive.ts'
+import { createScratch } from '../backup/scratch.ts'
 import { withArchive, type ScratchArchive } from '../backup/with-archive.ts'
 import type { Clock } from '../clock.ts'
 import { ConfigError } from '../errors.ts'
@@ -63,10 +64,11 @@ export async function maskArchive(options: MaskArchiveOptions): Promise<MaskArch
 
 async function storeMasked(archive: ScratchArchive, options: MaskArchiveOptions): Promise<MaskArchiveResult> {
   const { owner, target, uid, clock, signal, environment } = options
-  const { config, opened: database, secretKey, scratch } = archive
+  const { config, opened: database, secretKey } = archive
   const rules = options.classification === undefined ? {} : { classification: options.classification }
   const sourceBackupId = archive.manifest.backupID
   if (secretKey === undefined) throw new ConfigError(['SECRET_KEY: is not set, and the archive holds none; addresses are masked under it'])
+  await using scratch = await createScratch(environment)
   return await database.db.connection().execute(async (db) => {
     await maskDatabase({ db, engine: database.engine, secretKey, signal, onProgress: options.onProgress, ...rules })
     options.onStep('masked', sourceBackupId)
