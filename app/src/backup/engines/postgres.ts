@@ -24,28 +24,52 @@ export const postgresEngine: DataEngine = {
       .execute(async (transaction) => {
         // This transaction only waits for most of its life, which a server may be set to end.
         await sql`set local idle_in_transaction_session_timeout = 0`.execute(transaction)
-        return work(await takeSnapshot(transaction, options))
+        const snapshot = await takeSnapshot(transaction, options)
+        options.signal.addEventListener('abort', snapshot.cancel)
+        try {
+          return await work(snapshot)
+        } catch (error) {
+          // A query that still runs would hold up the end of the transaction.
+          snapshot.cancel()
+          throw error
+        } finally {
+          options.signal.removeEventListener('abort', snapshot.cancel)
+        }
       }),
   load: loadPostgres,
 }
 
-async function takeSnapshot(transaction: Kysely<Database>, options: SnapshotOptions): Promise<Snapshot> {
+interface CancellableSnapshot extends Snapshot {
+  /** Ends the query that adds up rows, if one runs. */
+  readonly cancel: () => void
+}
+
+async function takeSnapshot(transaction: Kysely<Database>, options: SnapshotOptions): Promise<CancellableSnapshot> {
   const facts = await sql<{
     id: string
     version: string
     schema: string
-  }>`select pg_export_snapshot() as id, current_setting('server_version') as version, current_schema() as schema`.execute(transaction)
-  const [{ id, version, schema } = { id: '', version: '', schema: '' }] = facts.rows
+    pid: number
+  }>`select pg_export_snapshot() as id, pg_backend_pid() as pid, current_setting('server_version') as version, current_schema() as schema`.execute(
+    transaction,
+  )
+  const [{ id, version, schema, pid } = { id: '', version: '', schema: '', pid: 0 }] = facts.rows
   const tables = await summedTables(transaction, 'postgres', options.tables)
+  const over = new AbortController()
+  const sum = () => sumRows(transaction, tables, AbortSignal.any([options.signal, over.signal]))
   let summing: Promise<readonly TableSum[]> | undefined
   return {
     engineVersion: version,
     databaseSchema: schema,
     content: dump(options, { id, schema }, () => {
-      summing = sumRows(transaction, tables, options.signal)
+      summing = sum()
       summing.catch(() => undefined)
     }),
-    sums: () => summing ?? sumRows(transaction, tables, options.signal),
+    sums: () => summing ?? sum(),
+    cancel: () => {
+      over.abort()
+      sql`select pg_cancel_backend(${pid})`.execute(options.database.db).catch(() => undefined)
+    },
   }
 }
 
