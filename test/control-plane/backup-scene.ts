@@ -15,6 +15,7 @@ export interface Backup extends KubeObject {
     readonly backupID?: string
     readonly startTime?: string
     readonly rows?: number
+    readonly verified?: { readonly durationSeconds?: number }
     readonly copies?: readonly { readonly store: string; readonly state: string }[]
   }
 }

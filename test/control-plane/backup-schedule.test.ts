@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import type { KubeObject } from '../cluster/api-client.ts'
 import { waitFor } from '../cluster/wait-for.ts'
 import { controlPlaneApi } from '../support/control-plane.ts'
 import { applyCrds } from '../support/crds.ts'
-import { createStore, cronJobUntil, runNow } from './backup-scene.ts'
+import { backupType, backupUntil, createBackup, createStore, cronJobUntil, runNow, storeType, type Backup } from './backup-scene.ts'
 import { Scene, type Instance } from './instance-scene.ts'
 
 const api = controlPlaneApi()
@@ -20,6 +21,10 @@ interface BackedUp extends Instance {
       readonly oldest?: string
     }
   }
+}
+
+interface Store extends KubeObject {
+  readonly status?: { readonly usage?: object; readonly lastProbeTime?: string; readonly conditions?: readonly object[] }
 }
 
 const backup = {
@@ -72,6 +77,15 @@ describe('the schedule of backups', () => {
     expect(Date.parse(seen?.nextRunTime ?? '') - Date.now()).toBeLessThan(25 * 3_600_000)
     await scene.until('SecondCopyCurrent', 'True', 'Copied')
     expect(scene.kubelet.archives).toMatchObject([{ reason: 'Scheduled' }])
+    const store = await waitFor(
+      async () => {
+        const found = await api.get<Store>(storeType, 'offsite', scene.namespace)
+        return found?.status?.usage === undefined ? undefined : found.status
+      },
+      { what: 'what the store says', timeoutMs: 10_000 },
+    )
+    expect(store).toMatchObject({ usage: { archives: 1, instances: 1 }, conditions: [{ type: 'Ready', status: 'True', reason: 'Usable' }] })
+    expect(store.lastProbeTime).toBeDefined()
   })
 
   it('says that a run failed, and for how often, until one succeeds; pruning does not begin after a failed one', async () => {
@@ -114,8 +128,14 @@ describe('the schedule of backups', () => {
     await api.patch(type, 'offsite', scene.namespace, { spec: { encryption: { identitySecretRef: { name: 'age' } } } })
     const readable = await cronJobUntil(api, scene, 'notes-verify', (found) => JSON.stringify(found).includes('STORE_IDENTITY_FILE'))
 
+    await createBackup(api, scene, 'now')
+    await backupUntil(api, scene, 'now', 'True', 'Completed')
     await runNow(api, scene, readable, 'verify-1')
     await scene.until('RestoreVerified', 'True', 'Verified')
+    await waitFor(async () => (await api.get<Backup>(backupType, 'now', scene.namespace))?.status?.verified?.durationSeconds === 12, {
+      what: 'the backup saying that it was verified',
+      timeoutMs: 10_000,
+    })
     scene.kubelet.dataEndings.set('verify', { exitCode: 8, outcome: 'Failed', message: 'one byte differs' })
     await runNow(api, scene, readable, 'verify-2')
 

@@ -10,7 +10,7 @@
   resources: [notejambackupstores]
   verbs: [get, list, watch]
 - apiGroups: [notejam.io]
-  resources: [notejaminstances/status, notejambackups/status]
+  resources: [notejaminstances/status, notejambackups/status, notejambackupstores/status]
   verbs: [patch]
 - apiGroups: [notejam.io]
   resources: [notejaminstances/finalizers, notejambackups/finalizers]

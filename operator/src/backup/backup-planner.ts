@@ -10,6 +10,8 @@ export interface BackupObservation {
   /** Whether its instance is there, and not being deleted. */
   readonly hasInstance: boolean
   readonly run: RunState
+  /** The trial restore of its archive, where there was one. */
+  readonly verified?: BackupStatus['verified']
   /** What it waits for before its Job is made; undefined when it need not. */
   readonly waitsFor: string | undefined
   /** Wall clock, milliseconds since the epoch. */
@@ -44,7 +46,10 @@ export function planBackup(observation: BackupObservation): BackupPlan {
   const { backup, run, waitsFor, now, hasInstance } = observation
   const status = backup.status ?? {}
   const kept = { ...status, observedGeneration: backup.metadata.generation ?? 0 }
-  if (hasEnded(status)) return { status: kept, job: 'Leave', wakeAt: undefined }
+  if (hasEnded(status)) {
+    const { verified } = observation
+    return { status: verified === undefined ? kept : { ...kept, verified }, job: 'Leave', wakeAt: undefined }
+  }
   const { instanceRef, deadlineSeconds = 3600 } = backup.spec
   if (!hasInstance) return withoutInstance(observation)
   const started = status.startTime === undefined ? now : Date.parse(status.startTime)

@@ -17,6 +17,8 @@ import { backupIndexes, backupsByInstance, dataJobIndexes, dataJobInstance } fro
 import { hasEnded, planBackup, type BackupPlan } from './backup-planner.ts'
 import { notejamBackups, notejamBackupStores } from './kinds.ts'
 import { observeBackup, type SeenBackup } from './observe-backup.ts'
+import { runAnnotation } from './resources/data-pod.ts'
+import { isOver } from './run-state.ts'
 import { buildBackupJob } from './resources/backup-job.ts'
 
 /** What the controller calls; the chart's role is made of it. */
@@ -40,7 +42,7 @@ export function backupController(): ControllerOptions {
       source<Job>({
         resource: resources.jobs,
         labelSelector: managedBySelector,
-        map: (job, cache) => dataJobInstance(job).flatMap((instance) => unfinished(cache, instance)),
+        map: (job, cache) => dataJobInstance(job).flatMap((instance) => concerned(cache, instance, job)),
         indexes: { ...childIndexes(resources.jobs), ...dataJobIndexes },
       }),
       source<Pod>({
@@ -62,6 +64,12 @@ export function backupController(): ControllerOptions {
 
 function isUnfinished({ status }: NotejamBackup): boolean {
   return !hasEnded(status)
+}
+
+/** A trial restore that has ended is told by the backup whose archive it was. */
+function concerned(cache: CacheReader, instance: string, job: Job): readonly ObjectKey[] {
+  if (job.metadata.annotations?.[runAnnotation] !== 'verify' || !isOver(job)) return unfinished(cache, instance)
+  return cache.byIndex<NotejamBackup>(notejamBackups, backupsByInstance, instance).map(keyOf)
 }
 
 function unfinished(cache: CacheReader, instance: string): readonly ObjectKey[] {

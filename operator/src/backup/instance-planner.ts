@@ -129,7 +129,7 @@ function goodOfBackup({ status }: NotejamBackup): readonly GoodBackup[] {
 function readPrune(
   report: Readonly<Record<string, unknown>> | undefined,
 ): Pick<InstanceBackupStatus, 'storedCount' | 'oldest'> | undefined {
-  const { kept, oldest } = report ?? {}
+  const { storedCount, kept = storedCount, oldest } = report ?? {}
   if (typeof kept !== 'number') return undefined
   return { storedCount: kept, ...(typeof oldest === 'string' && !Number.isNaN(Date.parse(oldest)) ? { oldest: toSeconds(oldest) } : {}) }
 }

@@ -9,13 +9,14 @@ import { readSecrets } from '../instance/secrets.ts'
 import { isPaused } from '../instance/status.ts'
 import { controllerOf, keyToString } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
+import type { CacheReader } from '../runtime/cache.ts'
 import type { ReconcileContext } from '../runtime/reconciler.ts'
 import { backupsByInstance, dataJobsByInstance } from './backup-indexes.ts'
 import { hasEnded, type BackupObservation } from './backup-planner.ts'
 import { notejamBackups } from './kinds.ts'
 import { runAnnotation } from './resources/data-pod.ts'
 import type { BackupJobInput } from './resources/backup-job.ts'
-import { isOver, readRun } from './run-state.ts'
+import { finishedAt, isOver, readRun } from './run-state.ts'
 import { readStores } from './stores.ts'
 
 /** What is known of one NotejamBackup. */
@@ -43,10 +44,35 @@ export async function observeBackup(backup: NotejamBackup, context: ReconcileCon
     'backup',
   )
   const seen = { backup, job, run, hasInstance: instance !== undefined, now: clock.now() }
-  if (instance === undefined || job !== undefined || hasEnded(backup.status)) return { ...seen, waitsFor: undefined, input: undefined }
+  if (hasEnded(backup.status))
+    return { ...seen, waitsFor: undefined, input: undefined, ...findVerified(backup, keyToString(key), pods, cache) }
+  if (instance === undefined || job !== undefined) return { ...seen, waitsFor: undefined, input: undefined }
   const prepared = await prepare(instance, backup, pods, context)
   if (typeof prepared === 'string') return { ...seen, waitsFor: prepared, input: undefined }
   return { ...seen, waitsFor: findWait(instance, backup, context), input: prepared }
+}
+
+/** A trial restore of the backup's archive, among the Jobs that are still there. */
+function findVerified(
+  { status }: NotejamBackup,
+  instance: string,
+  pods: readonly Pod[],
+  cache: CacheReader,
+): Pick<BackupObservation, 'verified'> {
+  const runs = cache.byIndex<Job>(resources.jobs, dataJobsByInstance, instance).flatMap((job) => {
+    const time = finishedAt(job)
+    if (time === undefined || job.metadata.annotations?.[runAnnotation] !== 'verify') return []
+    const run = readRun(
+      job,
+      pods.filter((pod) => controllerOf(pod)?.uid === job.metadata.uid),
+      'verify',
+    )
+    return run.type === 'Succeeded' && run.report?.['backupID'] === status?.backupID ? [{ time, report: run.report }] : []
+  })
+  const last = runs.toSorted((a, b) => a.time.localeCompare(b.time)).at(-1)
+  if (status?.backupID === undefined || last === undefined) return {}
+  const seconds = last.report?.['durationSeconds']
+  return { verified: { time: last.time, ...(typeof seconds === 'number' ? { durationSeconds: Math.round(seconds) } : {}) } }
 }
 
 /** Gathers what the Job is made of, or says what is missing. */

@@ -11,7 +11,7 @@ import { summariseBackups, type BackupSummary, type PastRun } from './instance-p
 import { notejamBackups } from './kinds.ts'
 import { runAnnotation, type InstanceStores } from './resources/data-pod.ts'
 import { operationBackupName } from './resources/names.ts'
-import { isOver, readRun } from './run-state.ts'
+import { finishedAt, isOver, readRun } from './run-state.ts'
 import { readStores } from './stores.ts'
 
 /** What a pass over an instance knows of its backups. */
@@ -27,6 +27,8 @@ export interface BackupsSeen {
   readonly suspended: string | undefined
   /** Archives that a NotejamBackup holds. */
   readonly holds: readonly string[]
+  /** Archives that one held and does not any more. */
+  readonly released: readonly string[]
   readonly summary: BackupSummary
   /** Jobs of the schedule that are long past their deadline: their node is away, and they would keep the next ones from beginning. */
   readonly stuck: readonly Job[]
@@ -81,13 +83,17 @@ export async function observeBackups(
       .filter((job) => !isStuck(job) && !isReported(job, backups))
       .map(({ metadata: { name } }) => `Job ${name} backs the data up`)[0],
     suspended,
-    holds: backups
-      .flatMap(({ spec: { retention }, status: { backupID } = {} }) => (retention === 'Hold' && backupID !== undefined ? [backupID] : []))
-      .toSorted(),
+    holds: idsOf(backups.filter(({ spec: { retention } }) => retention === 'Hold')),
+    // Nothing of a backup can change but its retention, so a second generation that does not hold was let go.
+    released: idsOf(backups.filter(({ spec: { retention }, metadata: { generation = 1 } }) => retention !== 'Hold' && generation > 1)),
     summary,
     stuck: active.filter(isStuck),
     outdated: findOutdated(instance, backups),
   }
+}
+
+function idsOf(backups: readonly NotejamBackup[]): readonly string[] {
+  return backups.flatMap(({ status }) => status?.backupID ?? []).toSorted()
 }
 
 function whySuspended({ status }: NotejamInstance, asleep: string | undefined): string | undefined {
@@ -118,11 +124,10 @@ function isPast({ spec, status }: Job, now: number): boolean {
 
 function pastRun(job: Job, pods: readonly Pod[]): readonly PastRun[] {
   const kind = job.metadata.annotations?.[runAnnotation]
-  if (!isScheduled(job) || !isOver(job) || (kind !== 'backup' && kind !== 'verify')) return []
+  const time = finishedAt(job)
+  if (!isScheduled(job) || time === undefined || (kind !== 'backup' && kind !== 'verify')) return []
   const own = pods.filter((pod) => controllerOf(pod)?.uid === job.metadata.uid)
-  const failed = job.status?.conditions?.find(({ type, status }) => type === 'Failed' && status === 'True')
-  const finishedAt = job.status?.completionTime ?? failed?.lastTransitionTime
-  return finishedAt === undefined ? [] : [{ kind, finishedAt, run: readRun(job, own, kind), prune: readRun(job, own, 'prune') }]
+  return [{ kind, finishedAt: time, run: readRun(job, own, kind), prune: readRun(job, own, 'prune') }]
 }
 
 /** The backup that the operation under way has asked for, as its condition says. */

@@ -65,6 +65,13 @@ export function readRun(job: Job | undefined, pods: readonly Pod[], container: s
   return { type: 'Failed', reason: exitReasons[last.exitCode] ?? 'Failed', message: `The run failed with ${describeEnd(last)}`, ...when }
 }
 
+/** When a Job ended; undefined while it has not. */
+export function finishedAt(job: Job): string | undefined {
+  if (!isOver(job)) return undefined
+  const failed = job.status?.conditions?.find(({ type, status }) => type === 'Failed' && status === 'True')
+  return job.status?.completionTime ?? failed?.lastTransitionTime
+}
+
 /** Whether nothing more comes of a Job. */
 export function isOver(job: Job): boolean {
   return hasCondition(job, 'Complete') || hasCondition(job, 'Failed')

@@ -59,13 +59,13 @@ function render(observation: Observation, plan: ReleasePlan): readonly Child[] {
 /** What the CronJobs depend on; undefined where there are none, or something of it is missing: then they are left as they are. */
 function cronJobsInput({ instance, policy, secrets, backups }: Observation, { deploy, stopApp, identity }: ReleasePlan) {
   const { connection } = secrets
-  const { stores, holds } = backups
+  const { stores, holds, released } = backups
   if (connection === undefined || secrets.problems.length > 0 || stores === undefined || deploy === undefined) return undefined
   const marked: NotejamInstance =
     identity === undefined ? instance : { ...instance, status: { ...instance.status, databaseIdentity: identity } }
   const besideApp = connection.type === 'SQLite' && policy.replicas > 0 && !stopApp
   const suspended = backups.suspended !== undefined || stopApp
-  return { instance: marked, policy, connection, stores, image: deploy.image, besideApp, suspended, holds }
+  return { instance: marked, policy, connection, stores, image: deploy.image, besideApp, suspended, holds, released }
 }
 
 /**

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { annotations, childMetadata, childName } from '../../api/labels.ts'
 import type { InstanceSpec } from '../../api/notejam.ts'
 import type { DynamicObject } from '../../kube/object.ts'
-import { dataJobSpec, instanceSpec, repeatedExits } from './backup-job.ts'
+import { dataJobSpec, manifestEnvironment, repeatedExits } from './backup-job.ts'
 import { dataContainer, dataPod, roledStores, runAnnotation, type DataPodInput } from './data-pod.ts'
 import { scratchServer, scratchURL } from './scratch-server.ts'
 
@@ -12,6 +12,8 @@ export interface CronJobsInput extends DataPodInput {
   readonly suspended: boolean
   /** Archives that stay, whatever the retention says. */
   readonly holds: readonly string[]
+  /** Archives that stayed so, and need not any more. */
+  readonly released: readonly string[]
 }
 
 /** Seconds for pruning after a scheduled backup, and the greatest wait before one: runs that all became due at once do not begin at once. */
@@ -63,12 +65,12 @@ function buildBackupCronJob(input: CronJobsInput): DynamicObject {
     environment: [
       { name: 'RUN_UID', valueFrom: { fieldRef: { fieldPath: "metadata.labels['batch.kubernetes.io/controller-uid']" } } },
       { name: 'BACKUP_JITTER_SECONDS', value: String(jitterSeconds) },
-      instanceSpec(instance),
+      ...manifestEnvironment(instance),
     ],
   })
   const prune = dataContainer(input, {
     name: 'prune',
-    args: ['prune', ...retentionArguments(instance.spec), ...input.holds.flatMap((id) => ['--hold', id])],
+    args: ['prune', ...retentionArguments(instance.spec), ...each('--hold', input.holds), ...each('--release', input.released)],
     use: 'Prune',
     stores: roled,
     database: false,
@@ -87,6 +89,10 @@ function buildBackupCronJob(input: CronJobsInput): DynamicObject {
     podFailurePolicy: { rules },
     template: pod,
   })
+}
+
+function each(name: string, values: readonly string[]): readonly string[] {
+  return values.flatMap((value) => [name, value])
 }
 
 /** The static defaults repeat those of the schema. */

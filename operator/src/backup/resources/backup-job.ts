@@ -1,5 +1,6 @@
 import { annotations, childMetadata, childName } from '../../api/labels.ts'
 import type { NotejamBackup, NotejamInstance } from '../../api/notejam.ts'
+import type { Variable } from '../../instance/resources/pod.ts'
 import type { DynamicObject } from '../../kube/object.ts'
 import { dataContainer, dataPod, roledStores, runAnnotation, stopSeconds, type DataPodInput } from './data-pod.ts'
 
@@ -49,7 +50,7 @@ export function buildBackupJob(input: BackupJobInput): DynamicObject {
     use: 'Write',
     stores: roledStores(stores),
     database: true,
-    environment: [instanceSpec(instance)],
+    environment: manifestEnvironment(instance),
   })
   const used = roledStores(stores).map(([role, store]) => [role, store, 'Write'] as const)
   const notes = { [runAnnotation]: 'backup', [annotations.image]: input.image }
@@ -65,7 +66,12 @@ export function buildBackupJob(input: BackupJobInput): DynamicObject {
   }
 }
 
-/** What the manifest keeps, so that the instance can be declared again from the bucket alone. */
-export function instanceSpec({ spec }: NotejamInstance) {
-  return { name: 'NOTEJAM_INSTANCE_SPEC', value: JSON.stringify(spec) }
+/** What the manifest keeps, so that the instance can be declared again from the bucket alone; and how long a store that locks objects keeps them locked. */
+export function manifestEnvironment({ spec }: NotejamInstance): readonly Variable[] {
+  const { daily = 'P3Y', beforeMigration = 'P30D' } = spec.backup?.retention ?? {}
+  return [
+    { name: 'NOTEJAM_INSTANCE_SPEC', value: JSON.stringify(spec) },
+    { name: 'RETENTION_DAILY', value: daily },
+    { name: 'RETENTION_BEFORE_MIGRATION', value: beforeMigration },
+  ]
 }
