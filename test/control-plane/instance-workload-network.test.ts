@@ -147,6 +147,38 @@ describe('the network policies of an instance, evaluated by cyclonus', () => {
     expect(table.map(([what], index) => `${what}: ${answers[index]}`)).toEqual(table.map(([what, , expected]) => `${what}: ${expected}`))
   })
 
+  it('open the way to a built-in database for the instance alone', async () => {
+    const { scene, policies } = await open({ database: { type: 'PostgreSQL', builtIn: { image: 'registry.example/postgres:17' } } })
+    const own = (component: string, name = 'notes') =>
+      pod(scene.namespace, {
+        'app.kubernetes.io/name': 'notejam',
+        'app.kubernetes.io/instance': name,
+        'app.kubernetes.io/component': component,
+      })
+    const server = own('database')
+    const anywhere = outside('198.51.100.7')
+
+    const table: readonly (readonly [string, Connection, boolean])[] = [
+      ['the app reaches the server', { from: own('app'), to: server, port: 5432 }, true],
+      ['a migration reaches the server', { from: own('migration'), to: server, port: 5432 }, true],
+      ['a backup reaches the server', { from: own('backup'), to: server, port: 5432 }, true],
+      ['the app reaches another port of the server', { from: own('app'), to: server, port: 22 }, false],
+      ['the app reaches another server', { from: own('app'), to: anywhere, port: 5432 }, false],
+      ['another instance reaches the server', { from: own('app', 'other'), to: server, port: 5432 }, false],
+      ['a neighbour reaches the server', { from: pod(scene.namespace, { app: 'other' }), to: server, port: 5432 }, false],
+      ['somebody outside reaches the server', { from: anywhere, to: server, port: 5432 }, false],
+      ['the server asks for names', { from: server, to: anywhere, port: 53, protocol: 'UDP' }, false],
+      ['the server reaches the web', { from: server, to: anywhere, port: 443 }, false],
+      ['the server reaches the app', { from: server, to: own('app'), port: 8080 }, false],
+    ]
+    const answers = await allowed(
+      await policies(),
+      table.map(([, connection]) => connection),
+    )
+
+    expect(table.map(([what], index) => `${what}: ${answers[index]}`)).toEqual(table.map(([what, , expected]) => `${what}: ${expected}`))
+  })
+
   it('let in only its own namespace, or whom the spec names, and vanish when they are switched off', async () => {
     const { scene, policies } = await open({ http: {} })
     const app = pod(scene.namespace, {
