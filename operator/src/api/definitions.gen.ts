@@ -13,6 +13,6 @@ export const definitions: readonly ExpectedDefinition[] = [
   },
   {
     resource: { group: 'notejam.io', version: 'v1', plural: 'notejaminstances', kind: 'NotejamInstance', namespaced: true },
-    schemaHash: 'us-yRPxUrQTZVj3o_tNOwQ',
+    schemaHash: '-hRTBNKaHiz1Hn3QGQQB-w',
   },
 ]

@@ -354,6 +354,10 @@ export interface NotejamInstance {
          * progressDeadlineSeconds is how long a roll-out may make no progress before it is given up and the image before it is put back.
          */
         progressDeadlineSeconds?: number
+        /**
+         * drainSeconds is how long a pod that is taken away may go on with what it began - at first as before, while proxies learn of its end, then closing each connection with its answer. 40 if not given, 25 with SQLite, where the next pod waits for it.
+         */
+        drainSeconds?: number
       }
     }
     /**

@@ -21,6 +21,7 @@ describe('effectivePolicy', () => {
       migrationDeadlineSeconds: 1800,
       minReadySeconds: 5,
       progressDeadlineSeconds: 300,
+      drainSeconds: 25,
     })
   })
 

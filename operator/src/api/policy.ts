@@ -35,6 +35,8 @@ export interface EffectivePolicy {
   readonly migrationDeadlineSeconds: number
   readonly minReadySeconds: number
   readonly progressDeadlineSeconds: number
+  /** What a pod that is taken away has, from its last moment in the Service to its end. */
+  readonly drainSeconds: number
 }
 
 /** Pods by environment where `replicas` is not given (shared design of the API: 1, 2, 3). */
@@ -90,6 +92,7 @@ export function effectivePolicy(spec: InstanceSpec): EffectivePolicy {
     migrationDeadlineSeconds: spec.release?.migration?.deadlineSeconds ?? 1800,
     minReadySeconds: spec.release?.rollout?.minReadySeconds ?? 5,
     progressDeadlineSeconds: spec.release?.rollout?.progressDeadlineSeconds ?? 300,
+    drainSeconds: spec.release?.rollout?.drainSeconds ?? (sqlite ? 25 : 40),
   }
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { annotations, childLabels, childMetadata, selectorLabels } from '../../api/labels.ts'
+import type { EffectivePolicy } from '../../api/policy.ts'
 import type { DynamicObject } from '../../kube/object.ts'
 import type { Scaling } from '../scaling.ts'
 import { workloadName } from './names.ts'
@@ -26,15 +27,27 @@ export interface DeploymentInput extends PodInput {
   readonly scaling: Scaling
 }
 
-/**
- * How a pod ends, in seconds. `preStop`: it goes on as before while proxies learn of its end; `drain`: it is not ready, and closes connections with its
- * answers; `stop`: what still runs may end; `margin`: what the kubelet needs around that.
- */
-const endings = {
-  /** Nobody else can serve while the only pod stops, so waiting for proxies would only make the gap longer. */
-  Recreate: { preStop: 0, drain: 0, stop: 25, margin: 5 },
-  RollingUpdate: { preStop: 10, drain: 5, stop: 25, margin: 5 },
-} as const
+/** How a pod ends, in seconds. */
+interface Ending {
+  /** It goes on as before, while proxies learn of its end. */
+  readonly preStop: number
+  /** It is not ready, and closes connections with its answers. */
+  readonly drain: number
+  /** What still runs may end. */
+  readonly stop: number
+}
+
+/** What the kubelet needs around the end of a pod, in seconds. */
+const endMargin = 5
+
+/** Proxies learn of a pod's end within ten seconds; what is left after that and the drain is for requests that still run. */
+function endingOf({ rolloutStrategy, drainSeconds }: EffectivePolicy): Ending {
+  // Nobody else can serve while the only pod stops, so waiting for proxies would only make the gap longer.
+  if (rolloutStrategy === 'Recreate') return { preStop: 0, drain: 0, stop: drainSeconds }
+  const preStop = Math.min(10, Math.floor(drainSeconds / 3))
+  const drain = Math.min(5, Math.floor(drainSeconds / 6))
+  return { preStop, drain, stop: drainSeconds - preStop - drain }
+}
 
 /** Seconds after which a pod on a lost node is replaced, where nobody said so. */
 const defaultNodeLossSeconds = 30
@@ -73,13 +86,12 @@ function buildTemplate(input: DeploymentInput) {
   const { instance } = input
   const { pod = {} } = instance.spec
   const labels = { ...pod.labels, ...childLabels(instance.metadata.name, 'app') }
-  const ending = endings[input.policy.rolloutStrategy]
   const spec = {
     ...hardenedPod(),
     ...pullSecrets(input),
     ...podPlacement(input),
     ...placement(input),
-    terminationGracePeriodSeconds: ending.preStop + ending.drain + ending.stop + ending.margin,
+    terminationGracePeriodSeconds: input.policy.drainSeconds + endMargin,
     containers: [buildContainer(input)],
     volumes: commonVolumes(input),
   }
@@ -112,12 +124,12 @@ function buildContainer(input: DeploymentInput) {
 
 /** The kubelet itself waits: the image has no shell to sleep in. */
 function lifecycle({ policy }: DeploymentInput) {
-  const { preStop } = endings[policy.rolloutStrategy]
+  const { preStop } = endingOf(policy)
   return preStop === 0 ? {} : { lifecycle: { preStop: { sleep: { seconds: preStop } } } }
 }
 
 function servingEnvironment({ instance, policy }: DeploymentInput) {
-  const { drain, stop } = endings[policy.rolloutStrategy]
+  const { drain, stop } = endingOf(policy)
   const { trustedProxies, ingress, gateway } = instance.spec.http ?? {}
   const behindProxy = ingress === undefined && gateway === undefined ? undefined : 'uniquelocal'
   const proxies = trustedProxies === undefined || trustedProxies.length === 0 ? behindProxy : trustedProxies.join(',')
