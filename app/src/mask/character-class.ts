@@ -81,7 +81,8 @@ const blockSize = 128
 const fewest = 4
 const unknown: readonly string[] = ['\uFFFD']
 
-/** Characters seen so far, with their siblings. */
+const blocks = new Map<number, ReadonlyMap<string, string>>()
+/** Characters seen so far, with what may stand for them. */
 const known = new Map<string, readonly string[] | undefined>()
 
 /**
@@ -111,14 +112,24 @@ function laidDown(character: string): readonly string[] | undefined {
 
 function siblings(character: string): readonly string[] {
   const code = character.codePointAt(0) ?? 0
-  const kind = kindOf(character)
-  const first = code - (code % blockSize)
-  const block = Array.from({ length: blockSize }, (_, offset) => first + offset)
+  const kinds = kindsOfBlock(code - (code % blockSize))
+  const kind = kinds.get(character)
+  const alike = [...kinds].filter(([, each]) => each === kind).map(([each]) => each)
+  return alike.length < fewest ? unknown : alike
+}
+
+/** The kinds of a block's characters, but for those that stay or have an alphabet. */
+function kindsOfBlock(first: number): ReadonlyMap<string, string> {
+  const known = blocks.get(first)
+  if (known !== undefined) return known
+  const characters = Array.from({ length: blockSize }, (_, offset) => first + offset)
     // NUL is refused by PostgreSQL, and half a pair is no text.
-    .filter((candidate) => candidate !== 0 && (candidate < 0xd8_00 || candidate > 0xdf_ff))
-    .map((candidate) => String.fromCodePoint(candidate))
-    .filter((candidate) => laidDown(candidate) === undefined && !stays(candidate) && kindOf(candidate) === kind)
-  return block.length < fewest ? unknown : block
+    .filter((code) => code !== 0 && (code < 0xd8_00 || code > 0xdf_ff))
+    .map((code) => String.fromCodePoint(code))
+    .filter((character) => laidDown(character) === undefined && !stays(character))
+  const kinds = new Map(characters.map((character) => [character, kindOf(character)]))
+  blocks.set(first, kinds)
+  return kinds
 }
 
 function kindOf(character: string): string {
