@@ -113,7 +113,8 @@ function keepReasons({ archives, policy }: RetentionInput, reference: Date): Map
     return (archive: RetainedArchive) => dayOf(ageTime(archive)) >= firstDay
   }
   const isRecent = (archive: RetainedArchive) => reference.getTime() - ageTime(archive).getTime() < freshMs
-  const readable = archives.filter(({ reason }) => reason !== undefined).toSorted(byStart)
+  const orders = [archives.toSorted(byStart), archives.toSorted(byStored)] as const
+  const readable = orders[0].filter(({ reason }) => reason !== undefined)
   const tier = (period: Period | undefined, span: (day: Day) => number) =>
     period === undefined ? [] : best(readable, span).filter(within(period))
   const periods = Object.values(policy).filter((period) => period !== undefined)
@@ -128,13 +129,13 @@ function keepReasons({ archives, policy }: RetentionInput, reference: Date): Map
     ['Unreadable', archives.filter((archive) => archive.reason === undefined && periods.some((period) => within(period)(archive)))],
   ]
   // By either clock: where they disagree, nobody knows which archive is the newest.
-  for (const order of [byStart, byStored]) {
-    const good = archives.filter(isGood).toSorted(order)
+  for (const newestFirst of orders) {
+    const good = newestFirst.filter(isGood)
     kept.push(
       ['LastBeforeMigration', good.filter(({ reason }) => reason === 'PreMigration').slice(0, keptBeforeMigration)],
       ['NewestVerified', good.filter(({ verification }) => verification === 'Verified').slice(0, 1)],
       ['NewestGood', good.slice(0, 1)],
-      ['Newest', archives.toSorted(order).slice(0, 1)],
+      ['Newest', newestFirst.slice(0, 1)],
     )
   }
   const reasons = new Map<string, KeepReason[]>()
