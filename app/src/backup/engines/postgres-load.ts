@@ -1,5 +1,6 @@
 import { createInterface, type Interface } from 'node:readline'
 import { once } from 'node:events'
+import { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { sql } from 'kysely'
 import { AppError } from '../../errors.ts'
@@ -29,7 +30,7 @@ export async function loadPostgres(options: LoadOptions): Promise<number> {
     await psql.run(opening(options, schema))
     const from = manifest.databaseSchema ?? schema
     if (from !== schema) await psql.run(`create schema ${quoted('postgres', from)};`)
-    const feeding = pipeline([content, restore.stdin], { signal: either })
+    const feeding = pipeline([content, inputOf(restore)], { signal: either })
     feeding.catch(() => undefined)
     const script = pipeline([withoutNewSettings(restore.stdout), psql.input], { signal: either, end: false })
     const [fed, ran, sent] = await Promise.allSettled([feeding, restore.done, script])
@@ -161,6 +162,28 @@ function openSession(tool: Tool): Session {
       )
     },
   }
+}
+
+/**
+ * The input of `pg_restore`, which ends as soon as it has read what it needs. The rest is passed over and not an error, so that the content is read to its
+ * end, where its checksums are compared; when the tool failed, it is one.
+ */
+function inputOf({ stdin, done }: Tool): Writable {
+  let failure: unknown
+  done.catch((error: unknown) => {
+    failure = error
+  })
+  return new Writable({
+    write: (chunk: Uint8Array, _encoding, callback) => {
+      if (failure !== undefined) callback(Object.assign(new Error('pg_restore ended early', { cause: failure }), { code: 'EPIPE' }))
+      else if (stdin.destroyed) callback()
+      else stdin.write(chunk, () => callback())
+    },
+    final: (callback) => {
+      stdin.end()
+      callback()
+    },
+  })
 }
 
 function isBrokenPipe(error: unknown): boolean {
