@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import { parseManifest, type Manifest } from '../../app/src/archive/manifest.ts'
+import { listTables } from '../../app/src/db/catalog.ts'
 import type { OpenDatabase } from '../../app/src/db/open-database.ts'
 import { nameKey } from '../../app/src/db/text-keys.ts'
 import { putSearchWords, searchWords } from '../../app/src/db/search-index.ts'
 import { createAgeKeys, type AgeKeys } from './age-keys.ts'
-import { allRows } from './all-rows.ts'
 import { useDataTools } from './data-tools.ts'
 import { migrateTest, openTestDatabase, type TestDatabase } from './databases.ts'
 import { notejam, type Ended } from './notejam.ts'
@@ -208,10 +208,16 @@ export async function fill(opened: OpenDatabase, count = 3): Promise<number> {
   return id
 }
 
-/** Every row of every table but the identity, which no archive holds. */
+/** Every row of every table but the identity, which no archive holds, and what a restore that was killed left beside. */
 export async function contentOf(database: TestDatabase): Promise<unknown> {
   await using opened = await openTestDatabase(database)
-  const { notejam_identity: _identity, ...rows } = await allRows(opened)
-  const { rows: windows } = await sql`select * from throttle_windows`.execute(opened.db)
-  return { ...rows, windows }
+  const tables = (await listTables(opened.db, opened.engine)).filter(
+    (name) => !/^notejam_(?:identity|side_|gone_)|^note_search_/.test(name),
+  )
+  const content: Record<string, readonly string[]> = {}
+  for (const table of tables) {
+    const { rows } = await sql<Record<string, unknown>>`select * from ${sql.table(table)}`.execute(opened.db)
+    content[table] = rows.map((row) => JSON.stringify(row)).toSorted()
+  }
+  return content
 }

@@ -93,10 +93,10 @@ describe.each(engines)('backup on %s', (engine) => {
     await using world = await createArchiveWorld()
     await using database = await filled(engine, 12)
     await using opened = await openTestDatabase(database)
-    let over = false
+    const over = new AbortController()
     let writes = 0
     const writing = (async () => {
-      while (!over) {
+      while (!over.signal.aborted) {
         await opened.db.transaction().execute(async (transaction) => {
           await sql`insert into pads (user_id, name, name_key, created_at, updated_at) select min(id), 'w', 'w', 1, 1 from users`.execute(
             transaction,
@@ -111,7 +111,7 @@ describe.each(engines)('backup on %s', (engine) => {
 
     const stored = await world.run(database, onDemand)
     const during = writes
-    over = true
+    over.abort()
     await writing
     await using target = await createTestDatabase(engine)
     const restored = await world.run(target, ['restore', '--bootstrap'])
@@ -247,7 +247,7 @@ describe('what there is to back up', () => {
 
     expect(plain.code).toBe(0)
     const { zstdDecompressSync } = await import('node:zlib')
-    const [data = ''] = (await world.files()).filter((file) => file.endsWith('/data'))
+    const data = (await world.files()).find((file) => file.endsWith('/data')) ?? ''
     const content = zstdDecompressSync(await readFile(join(world.folder, data))).toString('latin1')
     expect(content).toContain('drop table notes')
     expect(content).not.toContain('planted-foreign-row')

@@ -88,8 +88,12 @@ export class MysqlDumpReader {
     this.#at = from
     for (;;) {
       table.add(this.#row.subarray(0, this.#oneRow(line)))
-      if (line[this.#at] !== comma || line[this.#at + 1] !== open) return
-      this.#at += 1
+      if (line[this.#at] === comma && line[this.#at + 1] === open) {
+        this.#at += 1
+        continue
+      }
+      if (line.length !== this.#at + 1) throw new Error('mariadb-dump wrote a line that is not understood')
+      return
     }
   }
 

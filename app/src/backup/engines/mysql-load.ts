@@ -9,7 +9,7 @@ import type { TableSum } from '../row-hash.ts'
 import { quoted, rowSumQuery, tableSum, type SumRow } from '../row-sum-query.ts'
 import type { LoadOptions } from './data-engine.ts'
 import { mysqlOptionFile } from './mysql-option-file.ts'
-import { intoSideTables, sideConstraints, sideName } from './mysql-side-tables.ts'
+import { intoSideTables, runPrefix, sideConstraints } from './mysql-side-tables.ts'
 import { serverOf } from './server-of.ts'
 
 /** Accounts of one query while the list of erased ones is applied. */
@@ -23,14 +23,15 @@ const batch = 5000
 export async function loadMysql(options: LoadOptions): Promise<number> {
   const { db, manifest, replaced, signal } = options
   const names = manifest.tables.map(({ name }) => name)
+  const prefix = runPrefix()
   await dropTables(db, await leftovers(db))
-  await fill(options)
-  assertSums(manifest.tables, await sums(options))
-  const erased = await erase(options)
+  await fill(options, prefix)
+  assertSums(manifest.tables, await sums(options, prefix))
+  const erased = await erase(options, prefix)
   options.onLoaded()
   signal.throwIfAborted()
   const away = replaced.map((name) => `${quoted('mysql', name)} to ${quoted('mysql', `${gonePrefix}${name}`)}`)
-  const home = names.map((name) => `${quoted('mysql', sideName(name))} to ${quoted('mysql', name)}`)
+  const home = names.map((name) => `${quoted('mysql', `${prefix}${name}`)} to ${quoted('mysql', name)}`)
   await sql.raw(`rename table ${[...away, ...home].join(', ')}`).execute(db)
   await dropTables(db, await leftovers(db))
   await nameConstraints(db, names)
@@ -56,7 +57,7 @@ async function withoutForeignKeys(db: Kysely<Database>, work: () => Promise<unkn
   }
 }
 
-async function fill({ config, scratch, signal, content }: LoadOptions): Promise<void> {
+async function fill({ config, scratch, signal, content }: LoadOptions, prefix: string): Promise<void> {
   const server = serverOf(config)
   const over = new AbortController()
   const either = AbortSignal.any([signal, over.signal])
@@ -73,7 +74,7 @@ async function fill({ config, scratch, signal, content }: LoadOptions): Promise<
   let failure: { readonly error: unknown } | undefined
   const watched = async function* (): AsyncGenerator<Uint8Array> {
     try {
-      yield* intoSideTables(content)
+      yield* intoSideTables(content, prefix)
     } catch (error) {
       failure = { error }
       throw error
@@ -91,12 +92,12 @@ async function fill({ config, scratch, signal, content }: LoadOptions): Promise<
   }
 }
 
-async function sums({ db, manifest, signal }: LoadOptions): Promise<TableSum[]> {
+async function sums({ db, manifest, signal }: LoadOptions, prefix: string): Promise<TableSum[]> {
   const found: TableSum[] = []
   const loaded = new Set(await leftovers(db))
   for (const { name } of manifest.tables) {
     signal.throwIfAborted()
-    const side = sideName(name)
+    const side = `${prefix}${name}`
     if (!loaded.has(side)) continue
     const [table] = await summedTables(db, 'mysql', [side])
     const { rows } = await sql.raw<SumRow>(rowSumQuery('mysql', { name, columns: table?.columns ?? [] }, side)).execute(db)
@@ -106,9 +107,9 @@ async function sums({ db, manifest, signal }: LoadOptions): Promise<TableSum[]> 
 }
 
 /** Deletes again who is on the list, in the tables that are not served yet, and writes the list down. */
-async function erase({ db, erase: plan, manifest, signal }: LoadOptions): Promise<number> {
+async function erase({ db, erase: plan, manifest, signal }: LoadOptions, prefix: string): Promise<number> {
   if (plan.erased.length === 0 || !manifest.tables.some(({ name }) => name === 'erased_accounts')) return 0
-  const users = sql.table(sideName('users'))
+  const users = sql.table(`${prefix}users`)
   let erased = 0
   for (let last = 0; ;) {
     signal.throwIfAborted()
@@ -118,7 +119,7 @@ async function erase({ db, erase: plan, manifest, signal }: LoadOptions): Promis
     }>`select id, email_key from ${users} where id > ${last} order by id limit ${sql.lit(batch)}`.execute(db)
     const ids = rows.filter(({ id, email_key }) => plan.isErased({ id, emailKey: email_key })).map(({ id }) => id)
     if (ids.length > 0) {
-      const mails = sql.table(sideName('mail_outbox'))
+      const mails = sql.table(`${prefix}mail_outbox`)
       await sql`delete from ${mails} where recipient in (select email from ${users} where id in (${sql.join(ids)}))`.execute(db)
       // Everything else of an account goes with it by its foreign keys.
       await sql`delete from ${users} where id in (${sql.join(ids)})`.execute(db)
@@ -130,7 +131,7 @@ async function erase({ db, erase: plan, manifest, signal }: LoadOptions): Promis
   }
   for (let from = 0; from < plan.erased.length; from += batch) {
     const values = plan.erased.slice(from, from + batch).map(({ idHash, erasedAt }) => sql`(${idHash}, ${erasedAt})`)
-    await sql`insert ignore into ${sql.table(sideName('erased_accounts'))} (id_hash, erased_at) values ${sql.join(values)}`.execute(db)
+    await sql`insert ignore into ${sql.table(`${prefix}erased_accounts`)} (id_hash, erased_at) values ${sql.join(values)}`.execute(db)
   }
   return erased
 }

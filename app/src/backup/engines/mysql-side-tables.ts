@@ -1,18 +1,22 @@
+import { randomBytes } from 'node:crypto'
 import { sidePrefix } from '../../db/catalog.ts'
 
 const rowStart = 0x28
 const newline = 10
 
-/** The name of a table while it is loaded. */
-export function sideName(table: string): string {
-  return `${sidePrefix}${table}`
+/**
+ * What names begin with while a run loads them. Each run has its own: the client of one that was killed may write on for a moment, and is not to write
+ * into the tables of the next.
+ */
+export function runPrefix(): string {
+  return `${sidePrefix}${randomBytes(3).toString('hex')}_`
 }
 
 /**
  * Rewrites a dump so that it fills tables beside those that are served: names of tables and of constraints, which count for a whole database, get a
  * prefix. Lines with rows pass as they are.
  */
-export async function* intoSideTables(dump: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+export async function* intoSideTables(dump: AsyncIterable<Uint8Array>, prefix: string): AsyncGenerator<Uint8Array> {
   /** What of a line that is no row came so far; undefined inside a row. */
   let line: Uint8Array[] | undefined = []
   for await (const chunk of dump) {
@@ -26,21 +30,21 @@ export async function* intoSideTables(dump: AsyncIterable<Uint8Array>): AsyncGen
       if (line === undefined) out.push(part)
       else line.push(part)
       if (end !== -1) {
-        if (line !== undefined) out.push(Buffer.from(rewriteLine(Buffer.concat(line).toString())))
+        if (line !== undefined) out.push(Buffer.from(rewriteLine(Buffer.concat(line).toString(), prefix)))
         line = []
       }
     }
     if (out.length > 0) yield out.length === 1 && out[0] !== undefined ? out[0] : Buffer.concat(out)
   }
-  if (line !== undefined && line.length > 0) yield Buffer.from(rewriteLine(Buffer.concat(line).toString()))
+  if (line !== undefined && line.length > 0) yield Buffer.from(rewriteLine(Buffer.concat(line).toString(), prefix))
 }
 
 /** One line of a dump that is no row. */
-export function rewriteLine(line: string): string {
+export function rewriteLine(line: string, prefix: string): string {
   const insert = /^(INSERT INTO `|CREATE TABLE `)(.*)$/s.exec(line)
-  if (insert !== null) return `${insert[1]}${sidePrefix}${insert[2]}`
+  if (insert !== null) return `${insert[1]}${prefix}${insert[2]}`
   if (!/^ {2}CONSTRAINT `/.test(line)) return line
-  return line.replace(/^ {2}CONSTRAINT `/, `  CONSTRAINT \`${sidePrefix}`).replace(/\) REFERENCES `/, `) REFERENCES \`${sidePrefix}`)
+  return line.replace(/^ {2}CONSTRAINT `/, `  CONSTRAINT \`${prefix}`).replace(/\) REFERENCES `/, `) REFERENCES \`${prefix}`)
 }
 
 /** A foreign key as `SHOW CREATE TABLE` writes it, with the name that it has while it is loaded. */
@@ -53,7 +57,7 @@ export interface SideConstraint {
 
 /** The foreign keys of a table that still have the names of the loading. */
 export function sideConstraints(createTable: string): SideConstraint[] {
-  return [...createTable.matchAll(new RegExp(`CONSTRAINT \`(${sidePrefix}([^\`]+))\` (FOREIGN KEY .*?),?$`, 'gm'))].map(
+  return [...createTable.matchAll(new RegExp(`CONSTRAINT \`(${sidePrefix}[0-9a-f]+_([^\`]+))\` (FOREIGN KEY .*?),?$`, 'gm'))].map(
     ([, side = '', name = '', definition = '']) => ({ sideName: side, name, definition }),
   )
 }
