@@ -9,6 +9,7 @@ import { checkClassification, columnsOf } from '../../app/src/mask/check-classif
 import { classification, type Classification } from '../../app/src/mask/classification.ts'
 import { listColumns } from '../../app/src/mask/live-columns.ts'
 import { maskDatabase } from '../../app/src/mask/mask-database.ts'
+import { createPseudonyms } from '../../app/src/mask/pseudonyms.ts'
 import { createSearch } from '../../app/src/search/service.ts'
 import { allRows } from './all-rows.ts'
 import { createTestDatabase, migrateTest, openTestDatabase, type TestDatabase } from './databases.ts'
@@ -116,6 +117,23 @@ describe.each(engines)('masking on %s', (engine) => {
 
     expect(await allRows(opened)).toEqual(once)
     expect(await emails(elsewhere)).toEqual(await emails(opened))
+  })
+
+  test('who signs up with a pseudonym that they have seen gets another, and its owner keeps it', async () => {
+    await using database = await createTestDatabase(engine)
+    await using opened = await openTestDatabase(database)
+    await migrateWholly(opened)
+    await plantData(opened, 1)
+    const emailsOf = async () => (await opened.db.selectFrom('users').select('email').orderBy('id').execute()).map(({ email }) => email)
+    const [victim = ''] = await emailsOf()
+    const seen = createPseudonyms({ secretKey, keepOwn: false }).address(victim)
+    await opened.db.updateTable('users').set({ email: seen, email_key: seen }).where('id', '=', 2).execute()
+
+    await mask(opened)
+
+    const [first, second] = await emailsOf()
+    expect(first).toBe(seen)
+    expect(second).not.toBe(seen)
   })
 
   test('the house rules name each column of the newest schema and no other', async () => {

@@ -107,6 +107,7 @@ interface TableOptions extends MaskOptions {
 async function maskTable(options: TableOptions): Promise<number> {
   const { db, table, treated, signal, onProgress } = options
   const total = await count(db, table)
+  await clearAddressKeys(options)
   const columns = treated.map(([column]) => column)
   let done = 0
   let last = 0
@@ -120,6 +121,17 @@ async function maskTable(options: TableOptions): Promise<number> {
     done += ids.length
     last = ids.at(-1) ?? last
     onProgress?.({ table, done, total })
+  }
+}
+
+/**
+ * Makes room among unique keys: somebody may have signed up with the pseudonym of another, which that other gets while the row of the first is still to come.
+ * What has no `@` is nobody's key.
+ */
+async function clearAddressKeys({ db, table, treated }: TableOptions): Promise<void> {
+  for (const [column, treatment] of treated) {
+    if (typeof treatment === 'string' || treatment.key !== 'AddressKey') continue
+    await sql`update ${sql.table(table)} set ${sql.ref(column)} = concat('#', id)`.execute(db)
   }
 }
 
