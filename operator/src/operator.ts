@@ -3,6 +3,7 @@ import { Registry } from 'prom-client'
 import { definitions } from './api/definitions.gen.ts'
 import { annotationPrefix, annotations, fieldManager } from './api/labels.ts'
 import { backupController } from './backup/controller.ts'
+import { restoreController } from './backup/restore-controller.ts'
 import { storeController } from './backup/store-controller.ts'
 import { cacheTransforms } from './cache-transform.ts'
 import { instanceController } from './instance/controller.ts'
@@ -64,6 +65,7 @@ export async function runOperator(settings: Settings, signal: AbortSignal): Prom
       },
       backupController(),
       storeController(),
+      restoreController(),
     ],
     reportingController: 'notejam.io/operator',
     fieldManager,

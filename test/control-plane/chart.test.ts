@@ -5,6 +5,7 @@ import { parse, stringify } from 'yaml'
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest'
 import { definitions } from '../../operator/src/api/definitions.gen.ts'
 import { backupController } from '../../operator/src/backup/controller.ts'
+import { restoreController } from '../../operator/src/backup/restore-controller.ts'
 import { storeController } from '../../operator/src/backup/store-controller.ts'
 import { instanceController } from '../../operator/src/instance/controller.ts'
 import { rbacRules, type PolicyRule } from '../../operator/src/runtime/rbac.ts'
@@ -64,7 +65,12 @@ function roleOf(objects: readonly KubeObject[], kind: string, name: string): Rol
   return found as Role
 }
 
-const controllers = [instanceController({ randomKey: () => '', random: () => 0 }), backupController(), storeController()]
+const controllers = [
+  instanceController({ randomKey: () => '', random: () => 0 }),
+  backupController(),
+  storeController(),
+  restoreController(),
+]
 
 beforeAll(async () => {
   helm = (await ensureBinaries(['helm'], { progress: silentProgress })).helm

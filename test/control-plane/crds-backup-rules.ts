@@ -139,3 +139,49 @@ export const instanceBackupRules: readonly RuleFixture[] = [
     message: 'SQLite needs no server to verify a backup',
   },
 ]
+
+const inPlace: Spec = { instanceRef: { name: 'notes' }, source: { backupID: 'Latest' }, mode: 'InPlace', confirm: 'notes' }
+
+/** The least that a restore needs. */
+export const minimalRestore: Spec = { instanceRef: { name: 'notes' }, source: { backupID: 'Latest' }, mode: 'Verify' }
+
+/** The rules of NotejamRestore. */
+export const restoreRules: readonly RuleFixture[] = [
+  {
+    rule: 'a restore stays what it is',
+    before: minimalRestore,
+    accepted: { ...minimalRestore, deadlineSeconds: 14_400 },
+    refused: { ...minimalRestore, deadlineSeconds: 60 },
+    message: 'a restore runs once, so its spec cannot be changed',
+  },
+  {
+    rule: 'a restore in place is confirmed',
+    accepted: inPlace,
+    refused: { ...inPlace, confirm: 'note' },
+    message: 'confirm has to repeat the name of the instance',
+  },
+  {
+    rule: 'a trial restore names its archive',
+    accepted: minimalRestore,
+    refused: { ...minimalRestore, source: { notAfterTime: '2026-11-21T00:00:00Z' } },
+    message: 'a trial restore names its archive',
+  },
+  {
+    rule: 'a source is one archive',
+    accepted: { ...inPlace, source: { notAfterTime: '2026-11-21T00:00:00Z' } },
+    refused: { ...inPlace, source: { backupID: 'Latest', notAfterTime: '2026-11-21T00:00:00Z' } },
+    message: 'source names an archive either by backupID',
+  },
+  {
+    rule: 'a source is an instance',
+    accepted: { ...inPlace, source: { backupID: 'Latest', instance: 'team/notes/0d2f1c9a-5b1e-4f0e-9a53-3f1d7c1b2a11' } },
+    refused: { ...inPlace, source: { backupID: 'Latest', instance: 'notes' } },
+    message: 'instance of a source is namespace/name',
+  },
+  {
+    rule: 'an archive has a name',
+    accepted: { ...inPlace, source: { backupID: '20261121T000003Z-1f0c2a9b' } },
+    refused: { ...inPlace, source: { backupID: 'yesterday' } },
+    message: 'backupID is Latest, or a name such as',
+  },
+]

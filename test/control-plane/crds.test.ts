@@ -7,7 +7,15 @@ import { controlPlaneApi } from '../support/control-plane.ts'
 import { applyCrds } from '../support/crds.ts'
 import { kubectlFor } from '../support/kubectl.ts'
 import { createNamespace } from '../support/namespace.ts'
-import { backupRules, instanceBackupRules, minimalBackup, minimalStore, storeRules } from './crds-backup-rules.ts'
+import {
+  backupRules,
+  instanceBackupRules,
+  minimalBackup,
+  minimalRestore,
+  minimalStore,
+  restoreRules,
+  storeRules,
+} from './crds-backup-rules.ts'
 import { instanceRules, minimalSpec, type RuleFixture, type Spec } from './crds-rules.ts'
 
 const api = controlPlaneApi()
@@ -32,6 +40,7 @@ const kinds: readonly Kind[] = [
   },
   { kind: 'NotejamBackupStore', plural: 'notejambackupstores', least: minimalStore, adds: '"pathStyle":"Auto"', rules: storeRules },
   { kind: 'NotejamBackup', plural: 'notejambackups', least: minimalBackup, adds: '"retention":"Policy"', rules: backupRules },
+  { kind: 'NotejamRestore', plural: 'notejamrestores', least: minimalRestore, adds: '"deadlineSeconds":14400', rules: restoreRules },
 ]
 
 interface Schema {

@@ -113,6 +113,10 @@ export class FakeKubelet {
   backupsEnd = true
   /** How data commands end, by name, where not well. */
   readonly dataEndings = new Map<string, Ending>()
+  /** Arguments of the restores that were done, and how many pods of the app were there then. */
+  readonly restores: { readonly args: readonly string[]; readonly appPods: number }[] = []
+  /** Lets restores run until it is set. */
+  restoresEnd = true
   /** What lies in the store. */
   readonly archives: { readonly uid: string; readonly reason: string; readonly backupID: string }[] = []
 
@@ -211,7 +215,8 @@ export class FakeKubelet {
     const isHeld =
       (container.name === 'migrate' && behaviour === 'slowmigration' && !this.slowMigrationsEnd) ||
       (container.name === 'wipe' && !this.wipesEnd) ||
-      (container.name === 'backup' && !this.backupsEnd)
+      (container.name === 'backup' && !this.backupsEnd) ||
+      (container.name === 'restore' && !this.restoresEnd)
     if (isHeld) return phase === 'Running' ? undefined : running
     const { exitCode, ...report } = this.#end(container, tag, behaviour)
     return ended(exitCode, { command: container.name, ...report })
@@ -251,6 +256,8 @@ export class FakeKubelet {
           : { exitCode: 0, outcome: 'Passed' }
       case 'backup':
         return this.#backUp(args, env)
+      case 'restore':
+        return this.#restore(args)
       case 'prune':
         return (
           this.dataEndings.get(name) ?? {
@@ -264,6 +271,13 @@ export class FakeKubelet {
       default:
         return this.dataEndings.get(name) ?? { exitCode: 0, outcome: 'Ok' }
     }
+  }
+
+  #restore(args: readonly string[]): Ending {
+    const bad = this.dataEndings.get('restore')
+    if (bad !== undefined) return bad
+    this.restores.push({ args, appPods: this.#appPods })
+    return { exitCode: 0, outcome: 'Restored', backupID: '20260101T000000Z-0123abcd', schemaVersion: 7, rows: 42, durationSeconds: 3.4 }
   }
 
   #verified(): Ending {

@@ -9,7 +9,7 @@ function referencePages(): ReadonlyMap<string, string> {
 /** Conditions of the other kinds; the rest are those of a NotejamInstance. */
 const headings: Readonly<Record<string, string>> = {
   StoreReady: 'Ready of a NotejamBackupStore',
-  Succeeded: 'Succeeded of a NotejamBackup',
+  Succeeded: 'Succeeded of a NotejamBackup and a NotejamRestore',
 }
 
 function reasonsPage(): string {

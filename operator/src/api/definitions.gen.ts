@@ -13,6 +13,10 @@ export const definitions: readonly ExpectedDefinition[] = [
   },
   {
     resource: { group: 'notejam.io', version: 'v1', plural: 'notejaminstances', kind: 'NotejamInstance', namespaced: true },
-    schemaHash: '-hRTBNKaHiz1Hn3QGQQB-w',
+    schemaHash: 's9Tl1sBsWNOpntgyvNnVTQ',
+  },
+  {
+    resource: { group: 'notejam.io', version: 'v1', plural: 'notejamrestores', kind: 'NotejamRestore', namespaced: true },
+    schemaHash: 'PsGP4G4uS6gImcGNNgiUfQ',
   },
 ]

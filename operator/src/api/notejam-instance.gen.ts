@@ -988,7 +988,7 @@ export interface NotejamInstance {
       /**
        * type of the operation.
        */
-      type: 'Release' | 'Contract'
+      type: 'Release' | 'Contract' | 'Restore'
       /**
        * strategy with which the operation began; a change of the spec is for the next one.
        */
@@ -1009,6 +1009,7 @@ export interface NotejamInstance {
         | 'RollingOut'
         | 'Verifying'
         | 'RollingBack'
+        | 'Restoring'
       /**
        * jobUID of the step's Job, once it is there; a Job that is deleted is not made again.
        */
@@ -1025,6 +1026,23 @@ export interface NotejamInstance {
          * pending is how many steps of the schema the image adds.
          */
         pending?: number
+      }
+      /**
+       * restored is what the step Restoring put in the place of the data.
+       */
+      restored?: {
+        /**
+         * backupID of the archive.
+         */
+        backupID?: string
+        /**
+         * rows in all tables together.
+         */
+        rows?: number
+        /**
+         * durationSeconds that it took.
+         */
+        durationSeconds?: number
       }
       /**
        * reason why the step does not get on, or why the release is being rolled back.
@@ -1087,6 +1105,51 @@ export interface NotejamInstance {
        * oldest is the time of the oldest of them.
        */
       oldest?: string
+    }
+    /**
+     * lastRestore is what the newest NotejamRestore in place came to.
+     */
+    lastRestore?: {
+      /**
+       * uid of the NotejamRestore.
+       */
+      uid: string
+      /**
+       * result is Succeeded or Failed.
+       */
+      result: 'Succeeded' | 'Failed'
+      /**
+       * step that was the last one.
+       */
+      step?: string
+      /**
+       * reason of a failure.
+       */
+      reason?: string
+      /**
+       * message that goes with the reason.
+       */
+      message?: string
+      /**
+       * backupID of the archive that was restored.
+       */
+      backupID?: string
+      /**
+       * rows in all tables together.
+       */
+      rows?: number
+      /**
+       * durationSeconds that it took.
+       */
+      durationSeconds?: number
+      /**
+       * startTime is when it began.
+       */
+      startTime?: string
+      /**
+       * completionTime is when it ended.
+       */
+      completionTime: string
     }
     /**
      * effectivePolicy is what the spec and the defaults of the environment came to.

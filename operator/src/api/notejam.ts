@@ -1,6 +1,7 @@
 import type { NotejamBackup as GeneratedBackup } from './notejam-backup.gen.ts'
 import type { NotejamBackupStore as GeneratedBackupStore } from './notejam-backup-store.gen.ts'
 import type { NotejamInstance as GeneratedInstance } from './notejam-instance.gen.ts'
+import type { NotejamRestore as GeneratedRestore } from './notejam-restore.gen.ts'
 import type { Immutable } from './objects.ts'
 
 /** Group of every kind of ours. */
@@ -56,3 +57,12 @@ export type BackupStatus = NonNullable<NotejamBackup['status']>
 
 /** What is known of an instance's backups. */
 export type InstanceBackupStatus = NonNullable<InstanceStatus['backup']>
+
+/** One restore of an instance's data, as the API server hands it out. */
+export type NotejamRestore = Immutable<GeneratedRestore>
+
+/** How far a restore is, and what it came to. */
+export type RestoreStatus = NonNullable<NotejamRestore['status']>
+
+/** What the newest restore in place came to. */
+export type LastRestore = NonNullable<InstanceStatus['lastRestore']>

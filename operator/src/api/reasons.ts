@@ -44,6 +44,8 @@ const stalledReasons = {
     'The migration Job did not end within spec.release.migration.deadlineSeconds. Raise it, or find what the Job waited for; then change spec.release.retryToken.',
   NameConflict:
     'An object of the name that the operator needs is there and belongs to somebody else; it is left alone. Rename or delete it, or give the instance another name.',
+  RestoreFailed:
+    'The Job that restores an archive failed; the data is as it was. The message has its exit code and the last lines of its log; create another NotejamRestore.',
   RolloutCrashed:
     'The pods of a new image ended again and again. The message has the exit code and the last lines of the log; the image before was put back, if there was one.',
   RolloutDeadlineExceeded:
@@ -95,6 +97,7 @@ export const conditionReasons = {
     WaitingForWindow: 'The new image waits for a window of spec.release.windows.',
     RollingOut: 'Pods are being replaced by those of the new template.',
     RollingBack: 'The image before is being put back, because the new one failed.',
+    Restoring: 'A NotejamRestore replaces the data; its steps are in the message.',
     Waiting: 'Something outside must change first; the message says what.',
     Deleting: 'The instance is being deleted.',
     Idle: 'There is nothing to do.',
@@ -179,6 +182,11 @@ export const conditionReasons = {
     Fenced: 'The database bears the mark of another instance; nothing in it was changed.',
     Locked: 'Another command held the lock of the database, however often the run tried.',
     InstanceNotFound: 'The NotejamInstance that spec.instanceRef names is not there, or is being deleted.',
+    SafetyBackupFailed: 'The backup before a restore in place failed, so nothing was changed. The message says why.',
+    RestoreFailed: 'The Job that restores failed; the data is as it was. The message has its exit code and the last lines of its log.',
+    MigrationFailed:
+      'The archive was restored, and could not be brought to the schema of the image. The message says why; the safety backup holds what was there before.',
+    RolloutFailed: 'The archive was restored, and the pods do not become ready on it. The safety backup holds what was there before.',
     Failed: 'The run failed; the message has its exit code and the last lines of its log.',
   },
   StoreReady: {
@@ -225,6 +233,9 @@ export function clip(text: string, length: number): string {
 
 /** Events that are recorded about an instance, on transitions only. */
 export const eventReasons = {
+  RestoreFailed: 'A restore failed; the message says why.',
+  RestoreStarted: 'A restore in place began.',
+  RestoreSucceeded: 'A restore is complete.',
   BackupFailed: 'A backup failed; the message says why.',
   BackupSucceeded: 'A backup is complete.',
   BackupSkipped: 'A migration goes on without a backup, as spec.release.missingBackup says.',

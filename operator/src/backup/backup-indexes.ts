@@ -1,10 +1,12 @@
-import type { NotejamBackup } from '../api/notejam.ts'
+import type { NotejamBackup, NotejamRestore } from '../api/notejam.ts'
 import type { Job } from '../api/objects.ts'
 import { keyToString, type KubeObject } from '../kube/object.ts'
 import type { IndexFunction } from '../kube/store.ts'
 
 /** Index of NotejamBackups by their instance, as `namespace/name`. */
 export const backupsByInstance = 'backups-of-instance'
+/** Index of NotejamRestores by their instance, as `namespace/name`. */
+export const restoresByInstance = 'restores-of-instance'
 /** Index of the Jobs of component `backup` by their instance. */
 export const dataJobsByInstance = 'data-jobs-of-instance'
 
@@ -12,6 +14,14 @@ export const dataJobsByInstance = 'data-jobs-of-instance'
 export const backupIndexes: Readonly<Record<string, IndexFunction<KubeObject>>> = {
   [backupsByInstance]: (object) => {
     const { metadata, spec } = object as NotejamBackup
+    return [keyToString({ namespace: metadata.namespace ?? '', name: spec.instanceRef.name })]
+  },
+}
+
+/** Indexes of NotejamRestores. */
+export const restoreIndexes: Readonly<Record<string, IndexFunction<KubeObject>>> = {
+  [restoresByInstance]: (object) => {
+    const { metadata, spec } = object as NotejamRestore
     return [keyToString({ namespace: metadata.namespace ?? '', name: spec.instanceRef.name })]
   },
 }

@@ -9,3 +9,6 @@ export const notejamBackupStores = ours('notejambackupstores', 'NotejamBackupSto
 
 /** NotejamBackups, as paths need them. */
 export const notejamBackups = ours('notejambackups', 'NotejamBackup')
+
+/** NotejamRestores, as paths need them. */
+export const notejamRestores = ours('notejamrestores', 'NotejamRestore')

@@ -27,7 +27,7 @@ export interface SeenBackup extends BackupObservation {
 }
 
 /** Steps of an operation that change data, so that nothing may read it meanwhile. */
-const changingSteps = new Set(['Contracting', 'Wiping', 'Migrating', 'Withdrawing', 'Seeding'])
+const changingSteps = new Set(['Contracting', 'Wiping', 'Migrating', 'Restoring', 'Withdrawing', 'Seeding'])
 
 /** Gathers a {@link SeenBackup}. */
 export async function observeBackup(backup: NotejamBackup, context: ReconcileContext): Promise<SeenBackup> {

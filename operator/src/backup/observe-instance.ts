@@ -1,6 +1,6 @@
 import type { NotejamBackup, NotejamInstance } from '../api/notejam.ts'
 import type { Job, Pod } from '../api/objects.ts'
-import type { BackupState, Stall } from '../instance/release/types.ts'
+import type { BackupState, RestoreRequest, Stall } from '../instance/release/types.ts'
 import { controllerOf, keyToString, type KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
 import { findCondition } from '../runtime/conditions.ts'
@@ -10,6 +10,7 @@ import { hasEnded } from './backup-planner.ts'
 import { summariseBackups, type BackupSummary, type PastRun } from './instance-planner.ts'
 import { notejamBackups } from './kinds.ts'
 import { runAnnotation, type InstanceStores } from './resources/data-pod.ts'
+import { observeRestore, type RestoreInput } from './observe-restore.ts'
 import { operationBackupName } from './resources/names.ts'
 import { finishedAt, isOver, readRun } from './run-state.ts'
 import { readStores } from './stores.ts'
@@ -21,6 +22,10 @@ export interface BackupsSeen {
   readonly problems: readonly Stall[]
   /** The backup of the operation under way. */
   readonly requested: BackupState
+  /** The restore in place whose turn it is; undefined while none can begin. */
+  readonly requestedRestore: RestoreRequest | undefined
+  /** What the Job of the restore under way is made of; undefined while something of it is missing. */
+  readonly restore: RestoreInput | undefined
   /** What reads the database now; undefined when nothing does. */
   readonly running: string | undefined
   /** Why no scheduled run begins; undefined where they do. */
@@ -37,7 +42,7 @@ export interface BackupsSeen {
 }
 
 /** Steps of an operation in which the data is replaced, so that no scheduled run begins. */
-const replacingSteps = new Set(['Stopping', 'Wiping'])
+const replacingSteps = new Set(['Stopping', 'Wiping', 'Restoring'])
 /** How long after its deadline a Job counts as stuck. */
 const stuckAfterMs = 60_000
 /** NotejamBackups of the operator's own that are kept; the archives are not touched. */
@@ -79,6 +84,7 @@ export async function observeBackups(
     stores,
     problems: [...problems, ...schedule],
     requested: findRequested(instance, backups),
+    ...observeRestore(instance, stores, context),
     running: active
       .filter((job) => !isStuck(job) && !isReported(job, backups))
       .map(({ metadata: { name } }) => `Job ${name} backs the data up`)[0],
@@ -125,7 +131,8 @@ function isPast({ spec, status }: Job, now: number): boolean {
 function pastRun(job: Job, pods: readonly Pod[]): readonly PastRun[] {
   const kind = job.metadata.annotations?.[runAnnotation]
   const time = finishedAt(job)
-  if (!isScheduled(job) || time === undefined || (kind !== 'backup' && kind !== 'verify')) return []
+  // A trial restore counts whoever asked for it; a backup by hand has a NotejamBackup to say what came of it.
+  if (time === undefined || !(kind === 'verify' || (kind === 'backup' && isScheduled(job)))) return []
   const own = pods.filter((pod) => controllerOf(pod)?.uid === job.metadata.uid)
   return [{ kind, finishedAt: time, run: readRun(job, own, kind), prune: readRun(job, own, 'prune') }]
 }

@@ -3,6 +3,7 @@ import type { NotejamInstance } from '../api/notejam.ts'
 import type { Job } from '../api/objects.ts'
 import { notejamBackups } from '../backup/kinds.ts'
 import { buildBackup } from '../backup/resources/backup.ts'
+import { buildRestoreJob } from '../backup/resources/restore-job.ts'
 import { ApiError, isForbidden, isInvalid, isNamespaceTerminating } from '../kube/errors.ts'
 import { controllerOf, type KubeObject } from '../kube/object.ts'
 import { resources, type Resource } from '../kube/resource.ts'
@@ -15,7 +16,8 @@ import type { ReleasePlan, Stall } from './release/types.ts'
 import { optionalChildren, renderChildren, type Child } from './resources/children.ts'
 import { phaseOf, type Phase } from './release/steps.ts'
 import { httpRoutes } from './resources/http-route.ts'
-import { buildReleaseJob } from './resources/release-job.ts'
+import { releaseJobName } from './resources/names.ts'
+import { buildReleaseJob, type ReleasePhase } from './resources/release-job.ts'
 import { needsHandOver } from './scaling.ts'
 
 /** What applying the children came to. */
@@ -143,7 +145,13 @@ export async function createReleaseJob(observation: Observation, plan: ReleasePl
   const besideApp =
     connection.type === 'SQLite' && appPods.some(({ spec, status }) => spec.nodeName !== undefined && status?.phase === 'Running')
   const mark = identity === undefined ? {} : { identity }
-  const desired = buildReleaseJob({ instance, policy, connection, phase, image, releaseID: operation.id, besideApp, ...mark })
+  const input = { instance, policy, connection, image, besideApp }
+  const { restore } = observation.backups
+  if (phase === 'restore' && restore === undefined) return nothingApplied
+  const desired =
+    phase === 'restore' && restore !== undefined
+      ? buildRestoreJob({ ...input, ...restore, name: releaseJobName(instance, operation.id, phase), operationID: operation.id })
+      : buildReleaseJob({ ...input, phase: phase as ReleasePhase, releaseID: operation.id, ...mark })
   try {
     const { action, object } = await context.applier.apply({ resource: resources.jobs, desired, owner: instance, createOnly: true })
     if (action === 'created' && phase === 'expand') {
@@ -172,8 +180,8 @@ export async function createBackup({ instance }: Observation, plan: ReleasePlan,
 }
 
 /** What only older code needs is removed by the code that serves; everything else is done by the image that is to come. */
-function imageOf(phase: Phase, { release }: ReleasePlan): string {
-  const by = phase === 'contract' ? release.current : release.target
+function imageOf(phase: Phase, { release, operation }: ReleasePlan): string {
+  const by = phase === 'contract' || operation?.type === 'Restore' ? release.current : release.target
   return by === undefined ? '' : deployOf(by).image
 }
 

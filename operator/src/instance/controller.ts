@@ -1,8 +1,8 @@
 import { managedBySelector } from '../api/labels.ts'
-import type { NotejamBackup, NotejamInstance } from '../api/notejam.ts'
+import type { NotejamBackup, NotejamInstance, NotejamRestore } from '../api/notejam.ts'
 import type { Pod } from '../api/objects.ts'
-import { backupIndexes, dataJobIndexes } from '../backup/backup-indexes.ts'
-import { notejamBackups, notejamBackupStores } from '../backup/kinds.ts'
+import { backupIndexes, dataJobIndexes, restoreIndexes } from '../backup/backup-indexes.ts'
+import { notejamBackups, notejamBackupStores, notejamRestores } from '../backup/kinds.ts'
 import { keyOf, type KubeObject, type ObjectKey } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
 import type { CacheReader } from '../runtime/cache.ts'
@@ -51,6 +51,11 @@ export function instanceController(options: InstanceReconcilerOptions): Controll
         indexes: backupIndexes,
       }),
       source({ resource: notejamBackupStores, map: usersOfStore }),
+      source<NotejamRestore>({
+        resource: notejamRestores,
+        map: ({ metadata, spec }) => [{ namespace: metadata.namespace ?? '', name: spec.instanceRef.name }],
+        indexes: restoreIndexes,
+      }),
       source<Pod>({
         resource: resources.pods,
         labelSelector: managedBySelector,

@@ -1,5 +1,5 @@
 import { registryDigest } from '../api/image.ts'
-import type { DatabaseIdentity } from '../api/notejam.ts'
+import type { DatabaseIdentity, Operation } from '../api/notejam.ts'
 import type { ForeignCondition, Job, Pod, TerminatedState } from '../api/objects.ts'
 import type { StalledReason } from '../api/reasons.ts'
 import { describeEnd, findPodProblem, parseResult, type PodProblem } from './pod-problem.ts'
@@ -25,6 +25,8 @@ export type JobState =
       readonly database?: 'empty' | 'ours' | 'foreign'
       /** Steps of the schema that the image would add. */
       readonly pending?: number
+      /** What a restore put in the place of the data. */
+      readonly restored?: NonNullable<Operation['restored']>
     }
   | { readonly type: 'Failed'; readonly reason: StalledReason; readonly message: string; readonly timedOut?: true }
 
@@ -36,6 +38,7 @@ const jobs: Readonly<Record<Phase, { readonly name: string; readonly reason: Sta
   contract: { name: 'The contract migration', reason: 'MigrationFailed', timeout: 'MigrationTimedOut' },
   wipe: { name: 'The wipe', reason: 'WipeFailed' },
   expand: { name: 'The migration', reason: 'MigrationFailed', timeout: 'MigrationTimedOut' },
+  restore: { name: 'The restore', reason: 'RestoreFailed' },
   seed: { name: 'The seed', reason: 'SeedFailed' },
   smoke: { name: 'The smoke test', reason: 'VerificationFailed' },
   verify: { name: 'The verification', reason: 'VerificationFailed' },
@@ -100,6 +103,7 @@ function succeeded(pods: readonly Pod[]): JobState {
     ...(typeof version === 'string' || typeof version === 'number' ? { schemaVersion: String(version) } : {}),
     ...(identity === undefined ? {} : { identity }),
     ...readCounts(result ?? {}),
+    ...(result?.['outcome'] === 'Restored' ? { restored: readRestored(result) } : {}),
   }
 }
 
@@ -113,6 +117,14 @@ function readCounts({
     ...(typeof pendingContract === 'number' ? { pendingContract } : {}),
     ...(database === 'empty' || database === 'ours' || database === 'foreign' ? { database } : {}),
     ...(Array.isArray(pending) ? { pending: pending.filter((step) => String(step).endsWith(':expand')).length } : {}),
+  }
+}
+
+function readRestored({ backupID, rows, durationSeconds }: Readonly<Record<string, unknown>>): NonNullable<Operation['restored']> {
+  return {
+    ...(typeof backupID === 'string' ? { backupID } : {}),
+    ...(typeof rows === 'number' ? { rows } : {}),
+    ...(typeof durationSeconds === 'number' ? { durationSeconds: Math.round(durationSeconds) } : {}),
   }
 }
 

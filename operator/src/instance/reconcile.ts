@@ -146,6 +146,8 @@ function decide(observation: Observation): ReleasePlan {
     jobUID,
     backup: observation.backups.requested,
     backupRuns: observation.backups.running,
+    restore: observation.backups.requestedRestore,
+    lastRestore: status?.lastRestore,
     appGone: observation.appGone,
     rolloutOf: (image, target) => rolloutOf(observation, { image, release: target }),
     gate: readGate(spec.release?.gate, spec.image, observation.gatekeeper),

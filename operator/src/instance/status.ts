@@ -80,6 +80,7 @@ export function computeStatus(input: StatusInput): InstanceStatus {
     url: urlOf(instance, policy),
     ...(Object.keys(plan.release).length === 0 ? {} : { release: plan.release }),
     ...(plan.operation === undefined ? {} : { operation: plan.operation }),
+    ...(plan.lastRestore === undefined ? {} : { lastRestore: plan.lastRestore }),
     ...(input.backups?.status === undefined ? {} : { backup: input.backups.status }),
     effectivePolicy: {
       replicas: policy.replicas,
@@ -136,7 +137,10 @@ function findWork(input: StatusInput): Situation['work'] {
   }
   const { wait } = plan
   if (wait !== undefined) return wait
+  if (operation?.type === 'Restore') return { reason: 'Restoring', message: restoreMessage(input, operation) }
   switch (operation?.step) {
+    case 'Restoring':
+      return { reason: 'Restoring', message: restoreMessage(input, operation) }
     case 'Inspecting':
     case 'BackingUp':
     case 'Contracting':
@@ -182,6 +186,19 @@ const stepTexts = {
 function stepMessage({ plan, job }: StatusInput, { id, step }: Operation): string {
   const { target, current } = plan.release
   const about = `Release ${id} of ${(target ?? current)?.image ?? 'the image'}: ${stepTexts[step as keyof typeof stepTexts]}`
+  return job.type === 'Pending' && job.problem !== undefined ? `${about}; ${job.problem.message}` : about
+}
+
+const restoreTexts: Partial<Readonly<Record<Operation['step'], string>>> = {
+  BackingUp: 'what is there is being backed up',
+  Stopping: 'the pods are being stopped',
+  Restoring: 'the archive is being restored',
+  Migrating: 'its schema is being brought to that of the image',
+  RollingOut: 'the pods are coming back',
+}
+
+function restoreMessage({ job }: StatusInput, { id, step, message }: Operation): string {
+  const about = `Restore ${id}: ${restoreTexts[step] ?? step}${message === undefined ? '' : ` (${message})`}`
   return job.type === 'Pending' && job.problem !== undefined ? `${about}; ${job.problem.message}` : about
 }
 

@@ -10,6 +10,10 @@ export function buildBackup(instance: NotejamInstance, operation: Operation): Dy
     apiVersion: 'notejam.io/v1',
     kind: 'NotejamBackup',
     metadata: childMetadata(instance, 'backup', operationBackupName(instance, operation.id)),
-    spec: { instanceRef: { name: instance.metadata.name }, reason: 'PreMigration', deadlineSeconds },
+    spec: {
+      instanceRef: { name: instance.metadata.name },
+      reason: operation.type === 'Restore' ? 'PreRestore' : 'PreMigration',
+      deadlineSeconds,
+    },
   }
 }

@@ -3,6 +3,7 @@ import type { Operation, Release, ReleaseStatus } from '../../api/notejam.ts'
 import type { StalledReason } from '../../api/reasons.ts'
 import { metaTime } from '../../runtime/conditions.ts'
 import { deployOf, enter, journalVersion, keep } from './journal.ts'
+import { beginRestore } from './restore.ts'
 import { nextStep } from './steps.ts'
 import type { Draft, ReleasePlan, Stall, Wait } from './types.ts'
 import { readWindows } from './windows.ts'
@@ -11,6 +12,7 @@ import { readWindows } from './windows.ts'
 export function settleOrBegin(draft: Draft): ReleasePlan {
   const { release, image } = draft
   const plan = keep(draft)
+  if (draft.restore !== undefined && !draft.paused && !draft.blocked && !draft.stopped) return beginRestore(draft, draft.restore)
   if (release.current?.image === image) return contractWhenDue(draft, release.current)
   const { digest } = parseImage(image)
   const rejected = release.rejected?.find((entry) => entry.image === image || (digest !== undefined && entry.digest === digest))

@@ -19,7 +19,7 @@ const verifiedLength = 20
 export const keptMessage = 2000
 
 /** Everything as it is: the Deployment runs the release whose step has come so far. */
-export function keep({ release, operation, identity, verifiedImages }: Draft): ReleasePlan {
+export function keep({ release, operation, identity, verifiedImages, lastRestore }: Draft): ReleasePlan {
   const rolling = operation?.step === 'RollingOut' || operation?.step === 'Verifying' ? release.target : undefined
   const deployed = rolling ?? release.current
   return {
@@ -27,10 +27,11 @@ export function keep({ release, operation, identity, verifiedImages }: Draft): R
     operation,
     identity,
     verifiedImages,
+    lastRestore,
     job: 'Leave',
     backup: 'Leave',
     deploy: deployed === undefined ? undefined : deployOf(deployed),
-    stopApp: operation?.step === 'Stopping' || operation?.step === 'Wiping',
+    stopApp: operation !== undefined && needsEmptyApp(operation),
     stall: undefined,
     wait: undefined,
     wakeAt: undefined,
@@ -38,12 +39,17 @@ export function keep({ release, operation, identity, verifiedImages }: Draft): R
   }
 }
 
+/** Steps during which nobody may have the database open. */
+function needsEmptyApp({ type, step }: Operation): boolean {
+  return step === 'Stopping' || step === 'Wiping' || step === 'Restoring' || (type === 'Restore' && step === 'Migrating')
+}
+
 /** Writes a step into the journal; a step with a Job gets it in the same pass, after the journal. */
 export function enter(draft: Draft, operation: Operation, step: Step, events: readonly PlannedEvent[] = []): ReleasePlan {
   const { reason: _reason, message: _message, deadlineTime: _deadline, jobUID: _job, ...rest } = operation
   const phase = phaseOf(step)
   const hasJob = phase !== undefined
-  const hasMigrationDeadline = hasJob && phase !== 'smoke' && phase !== 'verify'
+  const hasMigrationDeadline = hasJob && phase !== 'smoke' && phase !== 'verify' && phase !== 'restore'
   const stepTime = metaTime(draft.now)
   const deadlineTime = metaTime(draft.now + draft.policy.migrationDeadlineSeconds * 1000)
   const next: Operation = { ...rest, step, stepTime, ...(hasMigrationDeadline ? { deadlineTime } : {}) }
@@ -56,7 +62,7 @@ export function isHeld({ backupRuns }: Draft, step: Step): boolean {
 }
 
 /** Steps that change data or its schema. */
-const changingSteps: ReadonlySet<Step> = new Set(['Contracting', 'Wiping', 'Migrating', 'Seeding'])
+const changingSteps: ReadonlySet<Step> = new Set(['Contracting', 'Wiping', 'Migrating', 'Restoring', 'Seeding'])
 
 /** Goes on to the step after the one that is proven; ends the operation when there is none. */
 export function advance(draft: Draft, operation: Operation, events: readonly PlannedEvent[] = []): ReleasePlan {

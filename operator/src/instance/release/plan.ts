@@ -6,6 +6,7 @@ import type { JobState } from '../job-state.ts'
 import { settleOrBegin } from './begin.ts'
 import { judgeInspection, refuseWipe, seenAt } from './fence.ts'
 import { advance, deployOf, enter, giveUp, isHeld, keep, keptMessage, rollBack, supersede, targetOf } from './journal.ts'
+import { continueRestore } from './restore.ts'
 import { isKnownStep, nextStep } from './steps.ts'
 import type { Draft, PlannedEvent, ReleaseObservation, ReleasePlan, Stall, Step } from './types.ts'
 
@@ -21,6 +22,7 @@ export function planRelease(observation: ReleaseObservation): ReleasePlan {
   if (operation === undefined) return settleOrBegin(draft)
   if (draft.paused) return keep(draft)
   if (operation.type === 'Contract') return continueContract(draft, operation)
+  if (operation.type === 'Restore') return continueRestore(draft, operation)
   // Every Job of the release that ran is still known by its name, so going through the steps again repeats none.
   if (!isKnownStep(draft, operation)) return enter(draft, operation, nextStep(draft, operation, undefined) ?? 'Migrating')
   switch (operation.step) {

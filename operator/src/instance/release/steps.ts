@@ -2,7 +2,7 @@ import type { Operation } from '../../api/notejam.ts'
 import type { Draft, Step, Strategy } from './types.ts'
 
 /** What the Job of a step does; it is part of the Job's name. */
-export type Phase = 'inspect' | 'contract' | 'wipe' | 'expand' | 'seed' | 'smoke' | 'verify'
+export type Phase = 'inspect' | 'contract' | 'wipe' | 'expand' | 'restore' | 'seed' | 'smoke' | 'verify'
 
 /** The Job of each step; steps that are not here have none. */
 const phases: Partial<Readonly<Record<Step, Phase>>> = {
@@ -11,6 +11,7 @@ const phases: Partial<Readonly<Record<Step, Phase>>> = {
   Wiping: 'wipe',
   Migrating: 'expand',
   Withdrawing: 'expand',
+  Restoring: 'restore',
   Seeding: 'seed',
   Smoking: 'smoke',
   Verifying: 'verify',
@@ -44,6 +45,7 @@ const isNeeded: Readonly<Record<Step, (draft: Draft, operation: Operation) => bo
     (draft.release.current?.pendingContract ?? 0) > 0 && (strategyOf(draft, operation) !== 'BackupThenMigrate' || addsSteps(operation)),
   Migrating: () => true,
   Withdrawing: () => false,
+  Restoring: () => false,
   Seeding: (draft, operation) => draft.policy.seeds && (strategyOf(draft, operation) === 'Wipe' || draft.release.current === undefined),
   Smoking: ({ release, wantsPods }) => release.current !== undefined && wantsPods,
   RollingOut: () => true,

@@ -1,4 +1,4 @@
-import type { DatabaseIdentity, Operation, Release, ReleaseStatus, VerifiedImage } from '../../api/notejam.ts'
+import type { DatabaseIdentity, LastRestore, Operation, Release, ReleaseStatus, VerifiedImage } from '../../api/notejam.ts'
 import type { EventReason, ReasonOf, StalledReason } from '../../api/reasons.ts'
 import type { Environment } from '../../api/notejam.ts'
 import type { JobState } from '../job-state.ts'
@@ -20,6 +20,12 @@ export type BackupState =
   | { readonly type: 'Running' }
   | { readonly type: 'Succeeded' }
   | { readonly type: 'Failed'; readonly message: string }
+
+/** A restore in place that was asked for. */
+export interface RestoreRequest {
+  readonly uid: string
+  readonly name: string
+}
 
 /** What the spec says about when images come in, and what follows. */
 export interface ReleasePolicy {
@@ -75,6 +81,10 @@ export interface ReleaseObservation {
   readonly backup: BackupState
   /** What reads the database now, so that nothing in it may be changed; undefined when nothing does. */
   readonly backupRuns?: string | undefined
+  /** The restore in place whose turn it is, if it can begin. */
+  readonly restore?: RestoreRequest | undefined
+  /** What the newest one came to. */
+  readonly lastRestore?: LastRestore | undefined
   /** No pod of the app is there, and none will come: the Deployment is at zero, or not there. */
   readonly appGone: boolean
   /** How far the Deployment is with an image: asked for the pinned image of the target, or of the current release. */
@@ -113,6 +123,7 @@ export interface ReleasePlan {
   readonly operation: Operation | undefined
   readonly identity: DatabaseIdentity | undefined
   readonly verifiedImages: readonly VerifiedImage[]
+  readonly lastRestore?: LastRestore | undefined
   /** What is to be done with the Job of the operation's step; `Withdraw` takes back one that has touched nothing. */
   readonly job: 'Leave' | 'Create' | 'Withdraw'
   /** Whether the NotejamBackup of the release is to be made. */

@@ -15,9 +15,12 @@ import {
 } from './pod.ts'
 import { ports, type PodInput } from './render-input.ts'
 
+/** What such a Job does; that of a restore is made like those of backups. */
+export type ReleasePhase = Exclude<Phase, 'restore'>
+
 /** What the Job of a release's step depends on beside the instance. */
 export interface ReleaseJobInput extends PodInput {
-  readonly phase: Phase
+  readonly phase: ReleasePhase
   /** Image of the step: as the spec names it until the first Job has shown its digest, by that digest from then on. */
   readonly image: string
   readonly releaseID: string
@@ -40,7 +43,7 @@ const databaseWaitSeconds = 30
 const stopSeconds = 10
 const jobMarginSeconds = 5
 
-const components: Readonly<Record<Phase, Component>> = {
+const components: Readonly<Record<ReleasePhase, Component>> = {
   inspect: 'release',
   contract: 'release',
   wipe: 'release',
@@ -93,7 +96,7 @@ export function buildReleaseJob(input: ReleaseJobInput): DynamicObject {
   }
 }
 
-const containerNames: Readonly<Record<Phase, string>> = {
+const containerNames: Readonly<Record<ReleasePhase, string>> = {
   inspect: 'inspect',
   contract: 'contract',
   wipe: 'wipe',

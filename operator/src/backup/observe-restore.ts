@@ -1,0 +1,64 @@
+import type { NotejamBackupStore, NotejamInstance, NotejamRestore } from '../api/notejam.ts'
+import { restoreID } from '../instance/release/restore.ts'
+import type { RestoreRequest } from '../instance/release/types.ts'
+import { keyToString } from '../kube/object.ts'
+import type { ReconcileContext } from '../runtime/reconciler.ts'
+import { restoresByInstance } from './backup-indexes.ts'
+import { hasEnded } from './backup-planner.ts'
+import { notejamBackupStores, notejamRestores } from './kinds.ts'
+import type { InstanceStores } from './resources/data-pod.ts'
+import type { NamedStore } from './resources/store-pod.ts'
+
+/** What the Job of a restore is made of beside the instance. */
+export interface RestoreInput {
+  readonly restore: NotejamRestore
+  readonly source: NamedStore
+  readonly stores: InstanceStores
+}
+
+/** What a pass over an instance knows of its restores in place. */
+export interface RestoreSeen {
+  readonly requestedRestore: RestoreRequest | undefined
+  readonly restore: RestoreInput | undefined
+}
+
+/** Finds the restore in place that is under way, or whose turn it is: the oldest that has not ended. */
+export function observeRestore(instance: NotejamInstance, stores: InstanceStores | undefined, context: ReconcileContext): RestoreSeen {
+  const { operation, lastRestore } = instance.status ?? {}
+  const waiting = restoresInPlace(instance, context)
+  const isUnderWay = operation?.type === 'Restore'
+  const restore = isUnderWay
+    ? waiting.find(({ metadata }) => restoreID(metadata.uid ?? '') === operation.id)
+    : waiting.find(({ status }) => !hasEnded(status))
+  // Its end is in the status, and its own controller is about to write it down: nothing else begins before.
+  const isOver = !isUnderWay && restore !== undefined && restore.metadata.uid === lastRestore?.uid
+  if (restore === undefined || isOver) return { requestedRestore: undefined, restore: undefined }
+  const request = { uid: restore.metadata.uid ?? '', name: restore.metadata.name }
+  const source = stores === undefined ? undefined : findSource(restore, stores, context)
+  if (stores === undefined || source === undefined) return { requestedRestore: isUnderWay ? request : undefined, restore: undefined }
+  return { requestedRestore: request, restore: { restore, source, stores } }
+}
+
+/** The restores in place of an instance, the oldest first. */
+export function restoresInPlace({ metadata }: NotejamInstance, { cache }: ReconcileContext): readonly NotejamRestore[] {
+  const key = keyToString({ namespace: metadata.namespace ?? '', name: metadata.name })
+  return cache
+    .byIndex<NotejamRestore>(notejamRestores, restoresByInstance, key)
+    .filter(({ spec, metadata: { deletionTimestamp } }) => spec.mode === 'InPlace' && deletionTimestamp === undefined)
+    .toSorted((a, b) => ageKey(a).localeCompare(ageKey(b)))
+}
+
+/** The store that an archive is read from; undefined while it is not there. */
+export function findSource(
+  { spec, metadata }: NotejamRestore,
+  { first }: InstanceStores,
+  { cache }: ReconcileContext,
+): NamedStore | undefined {
+  const name = spec.source.storeRef?.name ?? first.name
+  const store = cache.get<NotejamBackupStore>(notejamBackupStores, { namespace: metadata.namespace ?? '', name })
+  return store === undefined ? undefined : { name, spec: store.spec }
+}
+
+function ageKey({ metadata }: NotejamRestore): string {
+  return `${metadata.creationTimestamp ?? ''} ${metadata.name}`
+}

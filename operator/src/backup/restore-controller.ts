@@ -1,0 +1,202 @@
+import { managedBySelector, statusFieldManager } from '../api/labels.ts'
+import { apiVersion, type NotejamBackup, type NotejamInstance, type NotejamRestore, type RestoreStatus } from '../api/notejam.ts'
+import type { Job, Pod } from '../api/objects.ts'
+import { effectivePolicy } from '../api/policy.ts'
+import { readHibernation } from '../instance/hibernation.ts'
+import { childIndexes, instanceOf, podsByInstance } from '../instance/indexes.ts'
+import { notejamInstances } from '../instance/kinds.ts'
+import { deployOf } from '../instance/release/journal.ts'
+import { restoreID } from '../instance/release/restore.ts'
+import { readSecrets } from '../instance/secrets.ts'
+import { isPaused } from '../instance/status.ts'
+import { isForbidden, isInvalid, isNamespaceTerminating } from '../kube/errors.ts'
+import { controllerOf, keyOf, keyToString, type KubeObject, type ObjectKey } from '../kube/object.ts'
+import { resources } from '../kube/resource.ts'
+import type { CacheReader } from '../runtime/cache.ts'
+import { findCondition } from '../runtime/conditions.ts'
+import { sameJson } from '../runtime/json.ts'
+import type { ControllerOptions, ReconcileContext } from '../runtime/reconciler.ts'
+import { after, done, type Result } from '../runtime/result.ts'
+import { source, type AccessRule } from '../runtime/source.ts'
+import { backupIndexes, dataJobIndexes, dataJobInstance, restoreIndexes, restoresByInstance } from './backup-indexes.ts'
+import { hasEnded } from './backup-planner.ts'
+import { notejamBackups, notejamBackupStores, notejamRestores } from './kinds.ts'
+import { findSource, restoresInPlace } from './observe-restore.ts'
+import { planRestore, type RestoreObservation } from './restore-planner.ts'
+import { operationBackupName } from './resources/names.ts'
+import { buildVerifyJob, type VerifyJobInput } from './resources/verify-job.ts'
+import { readRun } from './run-state.ts'
+import { readStores } from './stores.ts'
+
+/** What the controller calls; the chart's role is made of it. */
+const access: readonly AccessRule[] = [
+  { resource: notejamRestores, subresource: 'status', verbs: ['patch'] },
+  { resource: notejamRestores, subresource: 'finalizers', verbs: ['update'] },
+  { resource: resources.jobs, verbs: ['get', 'create', 'patch', 'delete'] },
+  { resource: resources.persistentVolumeClaims, verbs: ['get'] },
+  { resource: resources.secrets, verbs: ['get'] },
+]
+
+/** Seconds until a restore that has not ended is looked at again, where no watch may tell: Secrets, claims and deadlines. */
+const lookSeconds = 10
+
+/** The controller of NotejamRestores. One in place is an operation of its instance; this says how far that is. A trial restore has its own Job. */
+export function restoreController(): ControllerOptions {
+  return {
+    name: 'notejamrestore',
+    primary: { resource: notejamRestores, indexes: restoreIndexes },
+    sources: [
+      source({ resource: notejamInstances, map: (instance, cache) => unfinished(cache, keyToString(keyOf(instance))) }),
+      source({ resource: notejamBackupStores, map: 'none' }),
+      source({ resource: notejamBackups, map: 'none', indexes: backupIndexes }),
+      source<Job>({
+        resource: resources.jobs,
+        labelSelector: managedBySelector,
+        map: (job, cache) => dataJobInstance(job).flatMap((instance) => unfinished(cache, instance)),
+        indexes: { ...childIndexes(resources.jobs), ...dataJobIndexes },
+      }),
+      source<Pod>({
+        resource: resources.pods,
+        labelSelector: managedBySelector,
+        map: (pod, cache) =>
+          pod.metadata.labels?.['app.kubernetes.io/component'] === 'backup'
+            ? instanceOf(pod).flatMap((name) => unfinished(cache, keyToString({ namespace: pod.metadata.namespace ?? '', name })))
+            : [],
+        indexes: { [podsByInstance]: (pod) => instanceOf(pod).map((name) => `${pod.metadata.namespace ?? ''}/${name}`) },
+      }),
+    ],
+    access,
+    reconcile: reconcileRestore,
+  }
+}
+
+function unfinished(cache: CacheReader, instance: string): readonly ObjectKey[] {
+  return cache
+    .byIndex<NotejamRestore>(notejamRestores, restoresByInstance, instance)
+    .filter(({ status }) => !hasEnded(status))
+    .map(keyOf)
+}
+
+async function reconcileRestore(request: ObjectKey, context: ReconcileContext): Promise<Result> {
+  const restore = context.cache.get<NotejamRestore>(notejamRestores, request)
+  if (restore === undefined || restore.metadata.deletionTimestamp !== undefined || hasEnded(restore.status)) return done
+  const { input, job, ...observation } = await observe(restore, context)
+  const plan = planRestore(observation)
+  try {
+    if (plan.job === 'Create') await report(restore, plan.status, context)
+    if (plan.job === 'Delete' && job !== undefined) await context.applier.delete(resources.jobs, job, restore)
+    if (plan.job === 'Create' && input !== undefined) await createJob(restore, input, context)
+    if (plan.job !== 'Create') await report(restore, plan.status, context)
+  } catch (error) {
+    if (isNamespaceTerminating(error)) return done
+    throw error
+  }
+  return hasEnded(plan.status) ? done : after(lookSeconds)
+}
+
+/** What the server refuses is tried again until the deadline, which ends the run. */
+async function createJob(restore: NotejamRestore, input: VerifyJobInput, { applier, log }: ReconcileContext): Promise<void> {
+  try {
+    await applier.apply({ resource: resources.jobs, desired: buildVerifyJob(input), owner: restore, createOnly: true })
+  } catch (error) {
+    if (isNamespaceTerminating(error) || !(isForbidden(error) || isInvalid(error))) throw error
+    log.warn({ refusal: error.message }, 'The Job of a trial restore was refused')
+  }
+}
+
+interface Seen extends RestoreObservation {
+  readonly job: Job | undefined
+  /** What the Job of a trial restore is made of; undefined while something of it is missing. */
+  readonly input: VerifyJobInput | undefined
+}
+
+async function observe(restore: NotejamRestore, context: ReconcileContext): Promise<Seen> {
+  const { cache, clock } = context
+  const { namespace = '', uid = '' } = restore.metadata
+  const key = { namespace, name: restore.spec.instanceRef.name }
+  const found = cache.get<NotejamInstance>(notejamInstances, key)
+  const instance = found?.metadata.deletionTimestamp === undefined ? found : undefined
+  const id = restoreID(uid)
+  const [job] = cache.controlledBy<Job>(resources.jobs, uid)
+  const pods = cache.byIndex<Pod>(resources.pods, podsByInstance, keyToString(key))
+  const { operation, lastRestore } = instance?.status ?? {}
+  const base = {
+    ...{ restore, job, hasInstance: instance !== undefined, now: clock.now() },
+    operation: operation?.id === id ? operation : undefined,
+    last: lastRestore?.uid === uid ? lastRestore : undefined,
+    safetyBackupID: instance === undefined ? undefined : safetyBackup(instance, id, cache),
+    run: readRun(
+      job,
+      pods.filter((pod) => controllerOf(pod)?.uid === job?.metadata.uid),
+      'verify',
+    ),
+  }
+  if (instance === undefined) return { ...base, waitsFor: undefined, input: undefined }
+  const prepared = await prepare(instance, restore, context)
+  if (typeof prepared === 'string') return { ...base, waitsFor: prepared, input: undefined }
+  return { ...base, waitsFor: restore.spec.mode === 'Verify' ? undefined : findWait(instance, restore, context), input: prepared }
+}
+
+function safetyBackup(instance: NotejamInstance, id: string, cache: CacheReader): string | undefined {
+  const key = { namespace: instance.metadata.namespace ?? '', name: operationBackupName(instance, id) }
+  return cache.get<NotejamBackup>(notejamBackups, key)?.status?.backupID
+}
+
+/** Gathers what a Job is made of, or says what is missing. */
+async function prepare(instance: NotejamInstance, restore: NotejamRestore, context: ReconcileContext): Promise<VerifyJobInput | string> {
+  if (instance.spec.backup === undefined) return `NotejamInstance ${instance.metadata.name} has no spec.backup.storeRef`
+  const release = instance.status?.release?.current
+  if (release === undefined) return 'The instance has no release yet'
+  const { stores, problems } = await readStores(instance, context)
+  if (stores === undefined) return problems[0]?.message ?? 'A store is missing'
+  const from = findSource(restore, stores, context)
+  if (from === undefined) return `NotejamBackupStore ${restore.spec.source.storeRef?.name ?? ''} is not there`
+  if (from.spec.encryption.mode !== 'None' && from.spec.encryption.identitySecretRef === undefined)
+    return `NotejamBackupStore ${from.name} has no encryption.identitySecretRef, so its archives cannot be read here`
+  if (restore.spec.mode === 'Verify' && instance.spec.database.type !== 'SQLite' && instance.spec.backup.verification === undefined)
+    return 'spec.backup.verification.serverImage of the instance is needed for a throw-away server'
+  const policy = effectivePolicy(instance.spec)
+  const secrets = await readSecrets({ ...context, instance, policy, now: context.clock.now(), randomKey: undefined })
+  if (secrets.connection === undefined || secrets.problems.length > 0) return secrets.problems[0]?.message ?? 'A Secret is missing'
+  const { connection } = secrets
+  return { instance, policy, connection, restore, source: from, stores, image: deployOf(release).image, besideApp: false }
+}
+
+/** One operation at a time: restores in the order in which they were asked for, after what is under way. */
+function findWait(instance: NotejamInstance, restore: NotejamRestore, context: ReconcileContext): string | undefined {
+  const { operation } = instance.status ?? {}
+  if (isPaused(instance)) return `NotejamInstance ${instance.metadata.name} is paused`
+  const { reason } = readHibernation(instance.spec, context.clock.now())
+  if (reason !== undefined) return `NotejamInstance ${instance.metadata.name} sleeps: ${reason}`
+  if (operation !== undefined) return `Operation ${operation.id} of the instance is under way (${operation.step})`
+  const stalled = findCondition(instance.status?.conditions, 'Stalled')
+  if (stalled?.status === 'True') return `NotejamInstance ${instance.metadata.name} waits for a person: ${stalled.message}`
+  const first = restoresInPlace(instance, context).find(({ status }) => !hasEnded(status))
+  return first === undefined || first.metadata.uid === restore.metadata.uid
+    ? undefined
+    : `NotejamRestore ${first.metadata.name} came before it`
+}
+
+async function report(restore: NotejamRestore, status: RestoreStatus, context: ReconcileContext): Promise<void> {
+  if (sameJson(restore.status ?? {}, status)) return
+  tellEnd(restore, status, context)
+  const { namespace = '', name, uid = '', resourceVersion = '' } = restore.metadata
+  const wanted = { apiVersion, kind: 'NotejamRestore', metadata: { namespace, name, uid, resourceVersion }, status }
+  const options = { fieldManager: statusFieldManager, force: true, signal: context.signal }
+  await context.client.applyStatus<NotejamRestore>(notejamRestores, wanted, options)
+}
+
+/** Tells the end once. */
+function tellEnd(restore: NotejamRestore, status: RestoreStatus, { recorder }: ReconcileContext): void {
+  if (!hasEnded(status)) return
+  const state = findCondition(status.conditions, 'Succeeded')
+  const isGood = state?.status === 'True'
+  const note = `${state?.reason ?? ''}: ${state?.message ?? ''}`
+  const regarding: KubeObject = restore
+  recorder.event(regarding, {
+    type: isGood ? 'Normal' : 'Warning',
+    reason: isGood ? 'RestoreSucceeded' : 'RestoreFailed',
+    action: 'Restore',
+    note,
+  })
+}
