@@ -162,15 +162,20 @@ export async function plantData({ db, engine }: OpenDatabase, notesPerUser = 3):
   return { tokens: tokens.all, values, secrets, rows: { users: scripts.length, pads, notes } }
 }
 
+/** The planted words as a full-text index writes them: without the beginning, which SQLite leaves out where the term before has the same. */
+export function indexNeedlesOf({ tokens }: Planted): string[] {
+  return tokens.flatMap((token) => searchWords(token)).map((term) => term.slice(-Math.max(9, Math.ceil(term.length * 0.6))))
+}
+
 /**
  * Every spelling in which something planted could still be there: as it was, folded, and as the search index writes it. Nothing shorter than seven
  * characters, which chance makes again.
  */
-export function needlesOf({ tokens, values, secrets }: Planted): string[] {
+export function needlesOf(planted: Planted): string[] {
+  const { tokens, values, secrets } = planted
   const plain = [...tokens, ...values, ...secrets]
   const folded = plain.flatMap((text) => [nameKey(text), text.normalize('NFD'), text.toLowerCase(), JSON.stringify(text).slice(1, -1)])
-  const terms = tokens.flatMap((token) => searchWords(token))
-  return [...new Set([...plain, ...folded, ...terms])].filter((needle) => [...needle].length > 6)
+  return [...new Set([...plain, ...folded, ...indexNeedlesOf(planted)])].filter((needle) => [...needle].length > 6)
 }
 
 /** Which of the needles occur in bytes; one pass, however many there are. */
