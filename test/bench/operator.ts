@@ -1,13 +1,13 @@
 import { parseArgs } from 'node:util'
 import { changes } from './operator/changes.ts'
-import { edits } from './operator/edits.ts'
+import { edits, failing } from './operator/edits.ts'
 import { formatValue, fullScale, holds, quickScale, type FigureGroup, type Scale } from './operator/figure.ts'
 import { memory } from './operator/memory.ts'
 import { readiness } from './operator/readiness.ts'
 import { recordGroup } from './operator/record.ts'
 import { rest } from './operator/rest.ts'
 
-const groups: readonly FigureGroup[] = [readiness, edits, changes, memory, rest]
+const groups: readonly FigureGroup[] = [readiness, edits, failing, changes, memory, rest]
 const usage = `usage: node test/bench/operator.ts [--quick] [--instances N] [--only ${groups.map(({ name }) => name).join('|')}]…`
 
 const { quick, only, scale } = readOptions()

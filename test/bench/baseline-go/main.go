@@ -121,6 +121,7 @@ func run() error {
 		Owns(&corev1.PersistentVolumeClaim{}).
 		Owns(&corev1.Service{}).
 		Owns(&networkingv1.Ingress{}).
+		Owns(&networkingv1.NetworkPolicy{}).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(instanceOfPod)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: *concurrency}).
 		Complete(&reconciler{Client: manager.GetClient(), children: strings.Split(strings.TrimSpace(string(text)), "\n")})

@@ -33,9 +33,8 @@ export const edits: FigureGroup = {
     await using world = await startWorld({ name: 'bench-edits' })
     for (const collection of childCollections) await world.observer.watch(collection.path, collection)
     const template = await world.template()
-    const childrenEach = readFileSync(template, 'utf8').trim().split('\n').length
+    const childrenEach = countLines(template)
     const { kubeconfig, folder, bundle } = world
-    await refuseBroken(world)
     const figures: Figure[] = []
     const namespaces = {
       floor: await world.namespace('bench-floor'),
@@ -65,20 +64,49 @@ export const edits: FigureGroup = {
     const idle = await interleave(world, [floor, operator, go], scale, report)
     figures.push(...latencies('edit', idle, [floor, operator, go], { p50: bars.p50ToFloor, p99: bars.p99ToFloor }))
 
+    return figures
+  },
+}
+
+/** Edits of idle instances beside others that fail for ever. */
+export const failing: FigureGroup = {
+  name: 'failing',
+  async measure(scale, report) {
+    await using world = await startWorld({ name: 'bench-failing' })
+    const template = await world.template()
+    const childrenEach = countLines(template)
+    const { kubeconfig, folder, bundle } = world
+    await refuseBroken(world)
+    const namespaces = { floor: await world.namespace('bench-floor'), operator: await world.namespace('bench-operator') }
+    await using floorProcess = await startFloor({ kubeconfig, namespace: namespaces.floor, template, logFolder: folder })
+    const floor: Entrant = { contender: floorProcess, namespace: namespaces.floor, sequence: 0 }
+    await create(world, floor, scale, childrenEach)
+    await using operatorProcess = await startOperator({ kubeconfig, namespace: namespaces.operator, bundle, logFolder: folder })
+    const operator: Entrant = { contender: operatorProcess, namespace: namespaces.operator, sequence: 0 }
+    await create(world, operator, scale, childrenEach)
+    await untilServed(world.observer, namespaces.operator, scale.instances, 120_000)
     const names = Array.from({ length: scale.failing }, (_, index) => `${failingWord}-${index}`)
     await forEachInFlight(names, async (name) => void (await world.api.create(instanceObject(operator.namespace, name))))
     await waitFor(async () => (await operator.contender.metric('controller_runtime_reconcile_errors_total')) >= scale.failing, {
       what: `${scale.failing} instances failing`,
       timeoutMs: 60_000,
     })
-    const failing = await interleave(world, [floor, operator], scale, report)
-    figures.push(...latencies(`edit beside ${scale.failing} failing`, failing, [floor, operator], { p99: bars.p99WithFailingToFloor }))
-    return figures
+    const rounds = await interleave(world, [floor, operator], scale, report)
+    return latencies(`edit beside ${scale.failing} failing`, rounds, [floor, operator], { p99: bars.p99WithFailingToFloor })
   },
 }
 
+function countLines(path: string): number {
+  return readFileSync(path, 'utf8').trim().split('\n').length
+}
+
 /** Seconds from the first call until the watch has shown every child of all instances: as many as the template has lines. */
-async function create({ api, observer }: World, { namespace }: Entrant, { instances }: Scale, childrenEach: number): Promise<number> {
+async function create(
+  { api, observer }: World,
+  { namespace, contender }: Entrant,
+  { instances }: Scale,
+  childrenEach: number,
+): Promise<number> {
   let seen = 0
   let last = 0
   const stops = childCollections.map(({ path }) =>
@@ -90,12 +118,13 @@ async function create({ api, observer }: World, { namespace }: Entrant, { instan
   )
   const started = performance.now()
   await forEachInFlight(namesOf(0, instances), async (name) => void (await api.create(instanceObject(namespace, name))))
-  await waitFor(() => seen >= instances * childrenEach, {
+  await waitFor(() => seen >= instances * childrenEach || !contender.alive(), {
     what: `${instances * childrenEach} children in ${namespace}`,
-    timeoutMs: 400_000,
+    timeoutMs: 200_000,
     intervalMs: 50,
   })
   for (const stop of stops) stop()
+  if (!contender.alive()) throw new Error(`${contender.name} has ended: ${readFileSync(contender.log, 'utf8').slice(-1000)}`)
   return (last - started) / 1000
 }
 

@@ -38,7 +38,7 @@ export const fullScale: Scale = {
   sizes: [1000, 5000],
   instances: 1000,
   pairs: 5,
-  editsPerRound: 120,
+  editsPerRound: 100,
   failing: 50,
   restInstances: 200,
   restSeconds: 600,

@@ -23,7 +23,7 @@ interface Child {
   readonly metadata: { readonly name: string }
 }
 
-const plurals: Readonly<Record<string, string>> = { Ingress: 'ingresses' }
+const plurals: Readonly<Record<string, string>> = { Ingress: 'ingresses', NetworkPolicy: 'networkpolicies' }
 
 const file = parse(readFileSync(kubeconfig, 'utf8')) as {
   readonly clusters: readonly [{ readonly cluster: Readonly<Record<string, string>> }]

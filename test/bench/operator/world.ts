@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { ApiClient, KubeObject } from '../../cluster/api-client.ts'
+import { ApiClient, type KubeObject } from '../../cluster/api-client.ts'
 import { startControlPlane, type ControlPlane } from '../../cluster/control-plane.ts'
 import { waitFor } from '../../cluster/wait-for.ts'
 import { applyCrds } from '../../support/crds.ts'
@@ -119,7 +119,10 @@ export async function startWorld({ name, pods = false }: WorldOptions): Promise<
   await applyCrds(api)
   for (const component of ['kube-controller-manager', 'kube-scheduler']) await controlPlane.component(component).kill()
   const observer = stack.use(new Observer(kubeconfig))
-  const stage = stack.use(new Stage({ api, observer, pods }))
+  // Connections of its own: operations of a measurement do not wait for it.
+  const stageApi = ApiClient.fromKubeconfig(kubeconfig)
+  stack.defer(async () => await stageApi.close())
+  const stage = stack.use(new Stage({ api: stageApi, observer, pods }))
   await stage.start()
   const made = stack.move()
 
