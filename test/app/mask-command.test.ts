@@ -81,6 +81,19 @@ describe('mask', () => {
     expect(files.filter((name) => name === 'data.age').length).toBeGreaterThanOrEqual(copies)
     expect(findNeedles(await openCopies(world), needles)).toEqual([])
   })
+
+  test.each(['postgres', 'mysql'] as const)('on %s what a killed run left half-masked is thrown away by the next', async (engine) => {
+    await using world = await createMaskWorld(engine)
+    // Found, loaded, migrated, and the first table.
+    await killedAfterLine(world, 4)
+    const left = await stored(world)
+
+    const next = await notejam(['mask'], world.maskEnv())
+
+    expect(left).toEqual([])
+    expect([next.code, outcomeOf(next)], next.stdout).toEqual([0, 'Masked'])
+    expect(findNeedles(await openCopies(world), needlesOf(world.planted))).toEqual([])
+  })
 })
 
 /** Runs `mask` and kills it when it has said so many lines. */

@@ -49,13 +49,13 @@ export interface ScratchArchive {
   readonly scratch: Scratch
 }
 
-/** The owner of databases that are thrown away. */
-const scratchUid = 'notejam-scratch'
+/** The owner of databases that are thrown away: by this mark a later run knows what one that was killed left, and masking what it may change. */
+export const scratchUid = 'notejam-scratch'
 const scratchClaim: IdentityClaim = { instanceUid: scratchUid, environment: 'Scratch', fingerprint: undefined, adopt: undefined }
 
 /**
  * Restores an archive into a throw-away database (`SCRATCH_DATABASE_URL`; for SQLite a file in the scratch folder), checks counts and hashes, applies
- * the list of erased accounts, migrates it with this image, and hands it over without an identity row. Empties it afterwards, whatever happened.
+ * the list of erased accounts, migrates it with this image, and hands it over under a mark of its own. Empties it afterwards, whatever happened.
  *
  * @throws {@link AppError} as `restore` does, and `FenceRefused`, exit code 6, for a scratch database that is not empty
  */
@@ -129,8 +129,6 @@ async function bringForward(db: Kysely<Database>, engine: Engine, clock: Clock):
   const common = { db, engine, clock, migrations, dryRun: false, claim: undefined, lockedForMs: 10_000 }
   await migrate({ ...common, phase: 'expand', offline: true })
   await migrate({ ...common, phase: 'contract' })
-  // Masking and others make sure by it that they never work on the database of an instance.
-  await db.deleteFrom('notejam_identity').execute()
 }
 
 /** Drops every table; SQLite's file goes with its folder. */

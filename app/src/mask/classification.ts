@@ -94,8 +94,15 @@ export const classification = {
     'last_error',
   ),
   erased_accounts: emptied<'erased_accounts'>('id_hash', 'erased_at'),
-  // In no archive, and a database that has a row here is not masked.
-  notejam_identity: emptied<'notejam_identity'>('id', 'instance_uid', 'environment', 'fingerprint', 'recorded_at', 'last_wipe_id'),
+  // In no archive; only a throw-away database, which has a mark of its own, or one without a mark is masked.
+  notejam_identity: masked<'notejam_identity'>({
+    id: 'Keep',
+    instance_uid: 'Keep',
+    environment: 'Keep',
+    fingerprint: 'Keep',
+    recorded_at: 'Keep',
+    last_wipe_id: 'Keep',
+  }),
   notejam_migrations: masked<'notejam_migrations'>({
     number: 'Keep',
     name: 'Keep',

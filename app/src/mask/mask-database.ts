@@ -1,4 +1,5 @@
 import { sql, type Kysely } from 'kysely'
+import { scratchUid } from '../backup/with-archive.ts'
 import { seedPasswordHash } from '../data/seed-content.ts'
 import type { Engine } from '../db/engine.ts'
 import type { Database } from '../db/schema.ts'
@@ -70,10 +71,10 @@ export async function maskDatabase(options: MaskOptions): Promise<MaskResult> {
   return { masked, emptied }
 }
 
-/** The mark of an instance is in no archive, so what bears one is no scratch database. */
+/** The mark of an instance is in no archive, so what bears one is no copy. */
 async function assertScratch(db: Kysely<Database>): Promise<void> {
   const identity = await db.selectFrom('notejam_identity').select('instance_uid').executeTakeFirst()
-  if (identity !== undefined) {
+  if (identity !== undefined && identity.instance_uid !== scratchUid) {
     throw new AppError(`the database belongs to instance ${identity.instance_uid}: only a copy is masked`, {
       code: 'FenceRefused',
       exitCode: exitCodes.fenceRefused,
