@@ -167,5 +167,7 @@ async function markHolds(
     }
   }
   const ended = release.filter((id) => marked(true).has(id) && !hold.includes(id))
-  await store.remove(ended.map((backupId) => archiveKey(owner, backupId, objectNames.hold)))
+  if (ended.length > 0) {
+    await store.remove(ended.map((backupId) => archiveKey(owner, backupId, objectNames.hold)))
+  }
 }
