@@ -96,6 +96,11 @@ export class Churn {
     this.#subjects = namesOf(0, options.instances).map((name) => ({ name, mark: 'mark-0', image: imageOf(1), busy: false }))
   }
 
+  /** Operations so far. */
+  get total(): number {
+    return Object.values(this.#counts).reduce((sum, count) => sum + count, 0)
+  }
+
   /** Creates the instances and waits until all are served. */
   async prepare(): Promise<void> {
     const { world, namespace } = this.#options
@@ -125,7 +130,7 @@ export class Churn {
     const elapsedSeconds = (performance.now() - started) / 1000
     await Promise.all(running)
     await this.#settle()
-    const total = Object.values(this.#counts).reduce((sum, count) => sum + count, 0)
+    const { total } = this
     return {
       operations: this.#counts,
       total,

@@ -72,7 +72,9 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
       const heap = await operator.heapMiB()
       samples.push({ x: elapsed() / 3600, y: heap })
       if (samples.length % 10 === 0)
-        report(`heap ${heap.toFixed(2)} MiB, memory ${operator.rssMiB().toFixed(0)} MiB, ${operator.sockets()} sockets`)
+        report(
+          `${(churn.total / elapsed()).toFixed(1)} operations a second, heap ${heap.toFixed(2)} MiB, memory ${operator.rssMiB().toFixed(0)} MiB, ${operator.sockets()} sockets`,
+        )
     }
   })()
   try {
