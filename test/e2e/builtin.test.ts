@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { ApiClient, type KubeObject } from '../cluster/api-client.ts'
-import { publishImage } from '../cluster/images.ts'
+import { imageRecipe, publishImage, variantRecipe } from '../cluster/images.ts'
 import { silentProgress } from '../cluster/progress.ts'
 import { openCluster } from '../cluster/start-cluster.ts'
 import { waitFor } from '../cluster/wait-for.ts'
@@ -21,6 +21,12 @@ const engines = [
   { example: 'development/mariadb', image: 'mariadb' },
 ] as const
 
+/** Says that it is the PostgreSQL of many years from now. */
+const otherMajor = {
+  instructions: 'COPY postgres /other/postgres\nRUN chmod 755 /other /other/postgres\nENV PATH=/other:$PATH',
+  files: { postgres: "#!/bin/sh\necho 'postgres (PostgreSQL) 99.1'\n" },
+}
+
 describe('a built-in database', () => {
   const { kubeconfig, ingressUrl, images, name: clusterName } = inject('cluster')
   const api = ApiClient.fromKubeconfig(kubeconfig)
@@ -31,6 +37,8 @@ describe('a built-in database', () => {
     for (const { image } of engines) {
       servers.set(image, (await publishImage(image, cluster.registry, { progress: silentProgress })).reference)
     }
+    const other = await variantRecipe({ name: 'postgres', of: await imageRecipe('postgres'), ...otherMajor })
+    servers.set('other', (await publishImage(other, cluster.registry, { progress: silentProgress })).reference)
   })
 
   afterAll(async () => await api.close())
@@ -86,10 +94,22 @@ describe('a built-in database', () => {
       await instanceReady(api, namespace, name)
       await noteIsThere()
 
+      if (engine.image === 'postgres') {
+        await api.patch(instanceType, name, namespace, { spec: { database: { builtIn: { image: servers.get('other') } } } })
+        const refusal = { type: 'Stalled', status: 'True', reason: 'DatabaseMajorUpgrade' } as const
+        expect((await instanceHas(api, namespace, name, refusal)).message).toContain(
+          'The data is of PostgreSQL 17, the image holds PostgreSQL 99',
+        )
+        await api.patch(instanceType, name, namespace, { spec: { database: { builtIn: { image: servers.get('postgres') } } } })
+        await instanceReady(api, namespace, name)
+        await noteIsThere()
+      }
+
+      const before = await api.get(setType, 'notes-database', namespace)
       await setImage(api, namespace, name, images.next)
       await instanceReady(api, namespace, name)
       const set = await api.get(setType, 'notes-database', namespace)
-      expect(set?.metadata['generation'], 'a release of the app does not touch the server').toBe(3)
+      expect(set?.metadata['generation'], 'a release of the app does not touch the server').toBe(before?.metadata['generation'])
       await waitFor(signInPage, { what: `the sign-in page on ${engine.image}`, timeoutMs: 30_000 })
       await person.signIn('user1@seed-1.example.org', 'notejam-seed')
       await expect(person.signIn(...account), 'the account of before the release').rejects.toThrow('sign in')
