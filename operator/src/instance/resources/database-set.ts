@@ -56,11 +56,14 @@ function buildTemplate(input: DatabaseInput) {
   const { instance, secretHash } = input
   const labels = childLabels(instance.metadata.name, 'database')
   const hardened = hardenedPod()
+  const priorityClassName = instance.spec.availability?.priorityClassName
   const spec = {
     ...hardened,
     securityContext: { ...(hardened['securityContext'] as object), runAsUser: user, runAsGroup: user },
     ...pullSecrets(input),
     ...podPlacement(input),
+    // Without it the app's own rank is worth nothing.
+    ...(priorityClassName === undefined ? {} : { priorityClassName }),
     terminationGracePeriodSeconds: stopSeconds,
     containers: [buildContainer(input)],
     volumes: [

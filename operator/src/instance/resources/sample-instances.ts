@@ -128,6 +128,7 @@ export const samples = {
         },
       },
       imagePullSecrets: [{ name: 'registry' }],
+      availability: { priorityClassName: 'important' },
       pod: { tolerations: [{ key: 'dedicated', operator: 'Exists' }] },
     }),
     database: {},
