@@ -27,6 +27,7 @@ describe('the environment', () => {
       readOnly: false,
       logLevel: 'info',
       trustedProxies: [],
+      allowFrom: [],
       smtpUrl: undefined,
       tracing: false,
     })
@@ -89,6 +90,7 @@ describe('the environment', () => {
     [{ PUBLIC_URL: 'https://example.org/notes' }, 'PUBLIC_URL'],
     [{ TRUSTED_PROXIES: '10.0.0.0/8, all' }, 'TRUSTED_PROXIES'],
     [{ TRUSTED_PROXIES: '::1/129' }, 'TRUSTED_PROXIES'],
+    [{ ALLOW_FROM: 'loopback' }, 'ALLOW_FROM'],
     [{ SMTP_URL: 'mail.example.org' }, 'SMTP_URL'],
     [{ THROTTLE_PER_ADDRESS: '1.5' }, 'THROTTLE_PER_ADDRESS'],
     [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318' }, 'OTEL_EXPORTER_OTLP_ENDPOINT'],

@@ -15,6 +15,8 @@ export interface Config {
   readonly opsPort: number
   /** Addresses, networks or Express's names (`loopback`, `uniquelocal`) of proxies whose `X-Forwarded-*` headers count. */
   readonly trustedProxies: readonly string[]
+  /** Addresses and networks that may ask for pages; empty: all. */
+  readonly allowFrom: readonly string[]
   /** `smtp://user:password@host:port` or `smtps://…`; undefined: mail waits in the outbox. */
   readonly smtpUrl: string | undefined
   /** The sender of mails. */
@@ -110,14 +112,19 @@ function isNetwork(entry: string): boolean {
   return rest.length === 0 && version !== 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= width))
 }
 
-const proxies = text.transform((value, context) => {
-  const entries = (value ?? '').split(/[\s,]+/).filter((entry) => entry !== '')
-  const wrong = entries.filter((entry) => !['loopback', 'linklocal', 'uniquelocal'].includes(entry) && !isNetwork(entry))
-  if (wrong.length > 0) {
-    context.addIssue({ code: 'custom', message: `must list addresses or networks such as 10.0.0.0/8; not one: ${wrong.join(', ')}` })
-  }
-  return entries
-})
+function addresses(names: readonly string[]) {
+  return text.transform((value, context) => {
+    const entries = (value ?? '').split(/[\s,]+/).filter((entry) => entry !== '')
+    const wrong = entries.filter((entry) => !names.includes(entry) && !isNetwork(entry))
+    if (wrong.length > 0) {
+      context.addIssue({ code: 'custom', message: `must list addresses or networks such as 10.0.0.0/8; not one: ${wrong.join(', ')}` })
+    }
+    return entries
+  })
+}
+
+const proxies = addresses(['loopback', 'linklocal', 'uniquelocal'])
+const networks = addresses([])
 
 const level = text.transform((value, context) => {
   const found = logLevels.find((candidate) => candidate === (value ?? 'info').toLowerCase())
@@ -132,6 +139,7 @@ const schema = z.object({
   OPS_PORT: integer(0, 65_535, 9090),
   PUBLIC_URL: publicUrl,
   TRUSTED_PROXIES: proxies,
+  ALLOW_FROM: networks,
   SMTP_URL: url(['smtp:', 'smtps:'], 'smtp://mail.example.org:587'),
   MAIL_FROM: text,
   READ_ONLY: flag,
@@ -208,6 +216,7 @@ export function loadConfig(environment: Environment, needs: ConfigNeeds = { data
     port: values.PORT,
     opsPort: values.OPS_PORT,
     trustedProxies: values.TRUSTED_PROXIES,
+    allowFrom: values.ALLOW_FROM,
     smtpUrl: values.SMTP_URL,
     mailFrom: values.MAIL_FROM ?? `Notejam <noreply@${host}>`,
     readOnly: values.READ_ONLY,

@@ -156,6 +156,12 @@ export const instanceRules: readonly RuleFixture[] = [
     message: 'cannot be set on the Service',
   },
   {
+    rule: 'who may ask is an address or a range',
+    accepted: withHttp({ allowFrom: ['203.0.113.0/24', '2001:db8::1'] }),
+    refused: withHttp({ allowFrom: ['the office'] }),
+    message: 'a range of http.allowFrom is an address or a network',
+  },
+  {
     rule: 'a proxy is an address',
     accepted: withHttp({ trustedProxies: ['10.0.0.0/8', 'fd00::/8', '192.0.2.1'] }),
     refused: withHttp({ trustedProxies: ['proxy.example'] }),

@@ -11,6 +11,7 @@ import { noteRoutes } from '../notes/routes.ts'
 import { padRoutes } from '../pads/routes.ts'
 import { searchRoutes } from '../search/routes.ts'
 import { version } from '../version.ts'
+import { allowFrom } from './allow-from.ts'
 import { createCookies } from './cookies.ts'
 import { createDoor } from './door.ts'
 import { errorPage, notFound } from './error-page.ts'
@@ -43,6 +44,8 @@ export function createApp(context: AppContext, options: CreateAppOptions = {}): 
   app.enable('case sensitive routing')
   app.set('query parser', false)
   app.set('trust proxy', [...config.trustedProxies])
+  const fence = allowFrom(config.allowFrom, door.protect)
+  if (fence !== undefined) app.use(fence)
   const api = createApi({
     ...context,
     ...services,

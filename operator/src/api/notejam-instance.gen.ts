@@ -428,6 +428,10 @@ export interface NotejamInstance {
        */
       trustedProxies?: string[]
       /**
+       * allowFrom are the address ranges from which people may ask for pages, by what the trusted proxies say; everybody if not given. What comes without a proxy from inside the cluster is let in, as networkPolicy says.
+       */
+      allowFrom?: string[]
+      /**
        * ingress makes an Ingress for the hosts. Without it only the Service inside the cluster is there.
        */
       ingress?: {

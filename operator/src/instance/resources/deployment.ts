@@ -130,7 +130,7 @@ function lifecycle({ policy }: DeploymentInput) {
 
 function servingEnvironment({ instance, policy }: DeploymentInput) {
   const { drain, stop } = endingOf(policy)
-  const { trustedProxies, ingress, gateway } = instance.spec.http ?? {}
+  const { trustedProxies, allowFrom = [], ingress, gateway } = instance.spec.http ?? {}
   const behindProxy = ingress === undefined && gateway === undefined ? undefined : 'uniquelocal'
   const proxies = trustedProxies === undefined || trustedProxies.length === 0 ? behindProxy : trustedProxies.join(',')
   return [
@@ -138,6 +138,7 @@ function servingEnvironment({ instance, policy }: DeploymentInput) {
     { name: 'STOP_TIMEOUT_SECONDS', value: String(stop) },
     // An ingress controller is a pod: its address is a private one. What it says about who asks and how counts.
     ...(proxies === undefined ? [] : [{ name: 'TRUSTED_PROXIES', value: proxies }]),
+    ...(allowFrom.length === 0 ? [] : [{ name: 'ALLOW_FROM', value: allowFrom.join(',') }]),
   ]
 }
 

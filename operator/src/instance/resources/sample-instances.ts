@@ -61,6 +61,7 @@ export const samples = {
         gateway: { parentRefs: [{ name: 'main', namespace: 'infra' }] },
         service: { type: 'NodePort', annotations: { 'cloud.example/internal': 'true' } },
         trustedProxies: ['10.0.0.0/8', 'fd00::/8'],
+        allowFrom: ['203.0.113.0/24', '198.51.100.7'],
       },
       pod: {
         labels: { team: 'notes' },
