@@ -1,6 +1,6 @@
 import { assert, integer, property } from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { dayBefore, dayOf, formatDay, monthOf, parsePeriod, weekOf, type Period } from './period.ts'
+import { dayBefore, dayOf, formatDay, monthOf, parsePeriod, timeAfter, weekOf, type Period } from './period.ts'
 
 const day = (text: string) => dayOf(new Date(`${text}T12:00:00Z`))
 const period = (text: string): Period => parsePeriod(text) ?? expect.unreachable(text)
@@ -50,6 +50,15 @@ describe('the day before', () => {
       }),
     )
   })
+})
+
+test.each([
+  ['2026-11-21T00:05:03.000Z', 'P3Y', '2029-11-21T00:05:03.000Z'],
+  ['2028-02-29T23:00:00.000Z', 'P3Y', '2031-02-28T23:00:00.000Z'],
+  ['2026-12-31T01:00:00.000Z', 'P2M', '2027-02-28T01:00:00.000Z'],
+  ['2026-02-15T01:00:00.000Z', 'P30D', '2026-03-17T01:00:00.000Z'],
+])('%s and %s is %s', (time, text, expected) => {
+  expect(timeAfter(new Date(time), period(text)).toISOString()).toBe(expected)
 })
 
 test('weeks begin on Monday, months on their first', () => {

@@ -43,6 +43,12 @@ export function dayBefore(day: Day, { years, months, days }: Period): Day {
   return dayOf(new Date(new Date(lastOfMonth).setUTCDate(dayOfMonth))) - days
 }
 
+/** The time that a period after this one ends, as {@link dayBefore} counts, at the same hour. */
+export function timeAfter(time: Date, { years, months, days }: Period): Date {
+  const back = dayBefore(dayOf(time), { years: -years, months: -months, days: -days })
+  return new Date(back * dayMs + (time.getTime() % dayMs))
+}
+
 /** The Monday that a day's week begins with (ISO 8601), as a day. */
 export function weekOf(day: Day): Day {
   // 1970-01-01 was a Thursday.
