@@ -52,6 +52,8 @@ export interface BackupOptions {
   /** As the instance was declared. */
   readonly spec?: Manifest['instance']['spec']
   readonly image?: string | undefined
+  /** Until when nobody may delete or change the archive, where a store can see to that. */
+  readonly lockedUntil?: ((startTime: Date) => Date | undefined) | undefined
   /** Told how many bytes were stored so far. */
   readonly onProgress?: (storedBytes: number) => void
 }
@@ -92,17 +94,18 @@ export async function backup(options: BackupOptions): Promise<BackupResult> {
   try {
     const engine = dataEngines[database.engine]
     return await engine.withSnapshot({ ...options, tables }, async (snapshot) => {
-      const stored = await storeArchive(options, { snapshot, backupId, written })
+      const retainUntil = options.lockedUntil?.(startTime)
+      const stored = await storeArchive(options, { snapshot, backupId, written, retainUntil })
       const erased = await storeErased(options)
       options.signal.throwIfAborted()
       const manifest = manifestOf(options, { snapshot, ledger, backupId, startTime, stored, tables: await snapshot.sums() })
       // From here on it may be there, whatever the store answers: nothing of it is removed any more.
       written.length = 0
-      await createManifest(store, archiveKey(owner, backupId, objectNames.manifest), formatManifest(manifest))
+      await createManifest(store, archiveKey(owner, backupId, objectNames.manifest), formatManifest(manifest), retainUntil)
       return {
         outcome: 'Succeeded',
         manifest,
-        copies: [{ store: store.name, state: 'Stored' }, ...(await finishSecond(options, stored, { manifest, erased }))],
+        copies: [{ store: store.name, state: 'Stored' }, ...(await finishSecond(options, stored, { manifest, erased, retainUntil }))],
       }
     })
   } catch (error) {
@@ -113,9 +116,9 @@ export async function backup(options: BackupOptions): Promise<BackupResult> {
 }
 
 /** Creates it unless it is there; one that is there and the same was written by an attempt whose answer was lost. */
-async function createManifest(store: Store, key: string, text: string): Promise<void> {
+async function createManifest(store: Store, key: string, text: string, retainUntil: Date | undefined): Promise<void> {
   try {
-    await store.create(key, text)
+    await store.create(key, text, { retainUntil })
   } catch (error) {
     if (!(error instanceof ObjectExistsError) || (await store.readText(key, maxManifestBytes)) !== text) throw error
   }
@@ -153,9 +156,10 @@ interface Storing {
   readonly backupId: string
   /** Keys that are to go when the run fails. */
   readonly written: string[]
+  readonly retainUntil: Date | undefined
 }
 
-async function storeArchive(options: BackupOptions, { snapshot, backupId, written }: Storing): Promise<Stored> {
+async function storeArchive(options: BackupOptions, { snapshot, backupId, written, retainUntil }: Storing): Promise<Stored> {
   const { store, secondStore, encryption, scratch, owner, secretKey } = options
   const over = new AbortController()
   const signal = AbortSignal.any([options.signal, over.signal])
@@ -167,11 +171,11 @@ async function storeArchive(options: BackupOptions, { snapshot, backupId, writte
   written.push(key)
   const { first, second, leave } = duplicate(counted(packed, options.onProgress))
   // A second store that fails, however early, lets the first go on alone.
-  const copying = Promise.allSettled([secondStore?.write(key, second, { signal }).finally(leave)])
+  const copying = Promise.allSettled([secondStore?.write(key, second, { signal, retainUntil }).finally(leave)])
   if (secondStore === undefined) leave()
   let data: WrittenObject
   try {
-    data = await store.write(key, first, { signal })
+    data = await store.write(key, first, { signal, retainUntil })
   } catch (error) {
     over.abort()
     await copying
@@ -185,7 +189,7 @@ async function storeArchive(options: BackupOptions, { snapshot, backupId, writte
   if (secret !== undefined) {
     const secretAt = archiveKey(owner, backupId, objectNames.secret)
     written.push(secretAt)
-    const { size, sha256 } = await store.write(secretAt, single(secret), { signal })
+    const { size, sha256 } = await store.write(secretAt, single(secret), { signal, retainUntil })
     objects.push({ name: objectNames.secret, sizeBytes: size, sha256 })
   }
   if (options.hold === true) {
@@ -272,7 +276,11 @@ function manifestOf(options: BackupOptions, { snapshot, ledger, backupId, startT
 async function finishSecond(
   options: BackupOptions,
   { second, secret, objects }: Stored,
-  { manifest, erased }: { readonly manifest: Manifest; readonly erased: string | undefined },
+  {
+    manifest,
+    erased,
+    retainUntil,
+  }: { readonly manifest: Manifest; readonly erased: string | undefined; readonly retainUntil: Date | undefined },
 ): Promise<Copy[]> {
   const { secondStore, owner } = options
   if (secondStore === undefined) return []
@@ -281,10 +289,10 @@ async function finishSecond(
   try {
     if (second.status === 'rejected') throw second.reason
     if (second.value?.sha256 !== objects[0]?.sha256) throw new Error('it has other bytes than the first')
-    if (secret !== undefined) await secondStore.write(at(objectNames.secret), single(secret))
+    if (secret !== undefined) await secondStore.write(at(objectNames.secret), single(secret), { retainUntil })
     if (options.hold === true) await secondStore.replace(at(objectNames.hold), holdText(options))
     if (erased !== undefined) await secondStore.replace(erasedKey(owner), erased)
-    await createManifest(secondStore, at(objectNames.manifest), formatManifest(manifest))
+    await createManifest(secondStore, at(objectNames.manifest), formatManifest(manifest), retainUntil)
     return [{ store: name, state: 'Stored' }]
   } catch (error) {
     return [{ store: name, state: 'Failed', message: messageOf(error) }]

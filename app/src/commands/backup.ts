@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
 import type { BackupReason, Manifest } from '../archive/manifest.ts'
+import { lockedUntil } from '../archive/object-lock.ts'
 import { openStore, requireStoreConfig } from '../archive/stores/open-store.ts'
 import { readStoreConfig } from '../archive/stores/store-config.ts'
 import { backup, backupReport } from '../backup/backup.ts'
@@ -59,6 +60,7 @@ export function backupCommand(flags: BackupFlags): Promise<ExitCode> {
             ...{ backupId: flags.id, uid: flags.uid, hold: flags.hold },
             environment: environment['NOTEJAM_ENVIRONMENT'],
             image: environment['NOTEJAM_IMAGE'],
+            lockedUntil: (startTime) => lockedUntil(environment, { reason: flags.reason, startTime }),
             onProgress: (storedBytes) => {
               if (performance.now() - told < progressEveryMs) return
               told = performance.now()
