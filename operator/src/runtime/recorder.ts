@@ -72,8 +72,8 @@ const reasonBudget = { ratePerSecond: 1 / 600, burst: 4 }
 /** Objects remembered, the least recently used forgotten (client-go's LRU), and writes that may wait. */
 const subjectsKept = 4096
 const pendingLimit = 4000
-/** Writes at once: events give way to what they tell of (client-go writes them one after the other). */
-const writesInFlight = 2
+/** Writes at once: events give way to what they tell of, and are written one after the other, as client-go does. */
+const writesInFlight = 1
 /** How often what has become worthless is looked for: series that ended, and objects whose budgets are full again. */
 const sweepMs = 60_000
 /** Kinds of event of one object that are told apart. */

@@ -5,6 +5,7 @@ import { medianOf, percentileOf } from '../statistics.ts'
 import { childCollections, collections } from './collections.ts'
 import { buildBaseline, startBaseline, startFloor, startOperator, type Contender } from './contenders.ts'
 import type { Figure, FigureGroup, Scale } from './figure.ts'
+import { untilQuiet } from './memory.ts'
 import { forEachInFlight, instanceObject, markOf, markPatch, namesOf, startWorld, untilServed, type World } from './world.ts'
 
 /** Milliseconds between two edits. */
@@ -140,6 +141,8 @@ async function interleave(
     const order = pair % 2 === 0 ? entrants : entrants.toReversed()
     for (const entrant of order) {
       const values = await measureEdits(world, entrant, scale)
+      // What one has not done yet would be done in the next one's time.
+      await untilQuiet(entrant.contender, 0)
       const round = { p50: percentileOf(values, 0.5), p99: percentileOf(values, 0.99) }
       rounds.get(entrant)?.push(round)
       report(`${entrant.contender.name}: p50 ${round.p50.toFixed(1)} ms, p99 ${round.p99.toFixed(1)} ms`)
