@@ -100,6 +100,17 @@ const onServer = (backup: Spec): Spec => ({
   database: { type: 'PostgreSQL', external: { secretRef: { name: 'notes-db' } } },
 })
 
+const inProduction = (backup: Spec | undefined): Spec => ({
+  environment: 'Production',
+  image: `registry.example/notejam@sha256:${'0123456789abcdef'.repeat(4)}`,
+  database: { type: 'PostgreSQL', external: { secretRef: { name: 'notes-db' } } },
+  ...(backup === undefined ? {} : { backup }),
+})
+const beginning = (more: Spec): Spec => ({
+  ...minimalSpec,
+  bootstrap: { restore: { storeRef: { name: 'offsite' }, instance: 'team/notes', ...more } },
+})
+
 /** The rules of NotejamInstance that are about backups. */
 export const instanceBackupRules: readonly RuleFixture[] = [
   {
@@ -119,6 +130,43 @@ export const instanceBackupRules: readonly RuleFixture[] = [
     accepted: withBackup({ retention: { daily: 'P30D', weekly: 'P1Y', monthly: 'P3Y6M', beforeMigration: 'P2W' } }),
     refused: withBackup({ retention: { daily: '3 years' } }),
     message: 'a time of retention is an ISO 8601 duration',
+  },
+  {
+    rule: 'Production is backed up',
+    accepted: inProduction({ storeRef: { name: 'offsite' } }),
+    refused: inProduction(undefined),
+    message: 'Production is backed up: name a NotejamBackupStore',
+  },
+  {
+    rule: 'Production may say that it is backed up otherwise',
+    accepted: { ...inProduction(undefined), release: { missingBackup: 'Accept' } },
+    refused: { ...inProduction(undefined), release: { missingBackup: 'Refuse' } },
+    message: 'Production is backed up: name a NotejamBackupStore',
+  },
+  {
+    rule: 'an instance began as it did',
+    before: withBackup({}),
+    accepted: withBackup({ deadlineSeconds: 60 }),
+    refused: { ...withBackup({}), bootstrap: { restore: { storeRef: { name: 'offsite' }, instance: 'team/notes', backupID: 'Latest' } } },
+    message: 'bootstrap is what an instance began with',
+  },
+  {
+    rule: 'a beginning is one archive',
+    accepted: beginning({ backupID: 'Latest' }),
+    refused: beginning({}),
+    message: 'bootstrap.restore names an archive either by backupID',
+  },
+  {
+    rule: 'a beginning is of an instance',
+    accepted: beginning({ notAfterTime: '2026-11-21T00:00:00Z' }),
+    refused: beginning({ backupID: 'Latest', instance: 'notes' }),
+    message: 'instance of bootstrap.restore is namespace/name',
+  },
+  {
+    rule: 'a beginning names an archive',
+    accepted: beginning({ backupID: '20261121T000003Z-1f0c2a9b' }),
+    refused: beginning({ backupID: 'yesterday' }),
+    message: 'backupID of bootstrap.restore is Latest',
   },
   {
     rule: 'there is room to verify',

@@ -46,7 +46,10 @@ export const builtInRules: readonly RuleFixture[] = [
   },
   {
     rule: 'Production has no built-in database',
-    accepted: withDatabase({ type: 'PostgreSQL', external }, { environment: 'Production', image: `registry.example/notejam@${digest}` }),
+    accepted: withDatabase(
+      { type: 'PostgreSQL', external },
+      { environment: 'Production', image: `registry.example/notejam@${digest}`, backup: { storeRef: { name: 'offsite' } } },
+    ),
     refused: builtIn({}, { environment: 'Production', image: `registry.example/notejam@${digest}` }),
     message: 'Production needs a database server that is run for availability',
   },

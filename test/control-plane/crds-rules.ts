@@ -31,7 +31,8 @@ const external = (more: Spec = {}): Spec => ({
   ...minimalSpec,
   database: { type: 'PostgreSQL', external: { secretRef: { name: 'notes-db' }, ...more } },
 })
-const production: Spec = { ...external(), environment: 'Production', image: `registry.example/notejam@${digest}` }
+const backup: Spec = { storeRef: { name: 'offsite' } }
+const production: Spec = { ...external(), environment: 'Production', image: `registry.example/notejam@${digest}`, backup }
 const withEnvironment = (name: string): Spec => ({ ...minimalSpec, app: { extraEnv: [{ name, value: 'x' }] } })
 
 /** The rules of NotejamInstance. A rule without a fixture fails the test. */

@@ -115,6 +115,8 @@ export class FakeKubelet {
   readonly dataEndings = new Map<string, Ending>()
   /** Arguments of the restores that were done, and how many pods of the app were there then. */
   readonly restores: { readonly args: readonly string[]; readonly appPods: number }[] = []
+  /** Seals the key of the archive. */
+  seal: ((recipient: string) => string) | undefined
   /** Lets restores run until it is set. */
   restoresEnd = true
   /** What lies in the store. */
@@ -257,7 +259,7 @@ export class FakeKubelet {
       case 'backup':
         return this.#backUp(args, env)
       case 'restore':
-        return this.#restore(args)
+        return this.#restore(args, variable('NOTEJAM_INSTANCE_UID'), variable('SECRET_KEY_RECIPIENT'), variable('NOTEJAM_ENVIRONMENT'))
       case 'prune':
         return (
           this.dataEndings.get(name) ?? {
@@ -273,11 +275,21 @@ export class FakeKubelet {
     }
   }
 
-  #restore(args: readonly string[]): Ending {
+  #restore(args: readonly string[], instanceUID: string, recipient: string, environment: string): Ending {
     const bad = this.dataEndings.get('restore')
     if (bad !== undefined) return bad
     this.restores.push({ args, appPods: this.#appPods })
-    return { exitCode: 0, outcome: 'Restored', backupID: '20260101T000000Z-0123abcd', schemaVersion: 7, rows: 42, durationSeconds: 3.4 }
+    this.mark ??= { instanceUID, environment, fingerprint: 'restored' }
+    const sealed = recipient === '' || this.seal === undefined ? {} : { sealedSecretKey: this.seal(recipient) }
+    return {
+      ...sealed,
+      exitCode: 0,
+      outcome: 'Restored',
+      backupID: '20260101T000000Z-0123abcd',
+      schemaVersion: 7,
+      rows: 42,
+      durationSeconds: 3.4,
+    }
   }
 
   #verified(): Ending {

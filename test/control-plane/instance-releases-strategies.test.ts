@@ -24,15 +24,15 @@ const results = async (scene: Scene) => (await scene.get())?.status?.release?.hi
 const jobNames = async (scene: Scene) => (await scene.jobs()).map(({ metadata }) => metadata.name).toSorted()
 
 /** An instance of environment Production on a PostgreSQL that nobody asks. */
-async function createProduction(scene: Scene, tag: string, release: object = {}): Promise<void> {
+async function createProduction(scene: Scene, tag: string, release: object = {}, environment = 'Production'): Promise<void> {
   const url = Buffer.from('postgres://notes:secret@db.example/notes').toString('base64')
   await api.create({ ...secretType, metadata: { name: 'notes-db', namespace: scene.namespace }, data: { url } })
   await scene.create(tag, {
-    environment: 'Production',
+    environment,
     image: byDigest(scene, tag),
     database: { type: 'PostgreSQL', external: { secretRef: { name: 'notes-db' } } },
     http: undefined,
-    release: { rollout: { minReadySeconds: 0, progressDeadlineSeconds: 30 }, ...release },
+    release: { missingBackup: 'Accept', rollout: { minReadySeconds: 0, progressDeadlineSeconds: 30 }, ...release },
   })
 }
 
@@ -153,7 +153,8 @@ describe('environment Test', () => {
 describe('environment Production', () => {
   it('changes the schema without a backup only if that is accepted, and an image that leaves it alone needs none', async () => {
     const scene = await open()
-    await createProduction(scene, 'good-1')
+    // The schema lets nobody run Production so; the strategy is the same elsewhere.
+    await createProduction(scene, 'good-1', { strategy: 'BackupThenMigrate', missingBackup: 'Refuse' }, 'Test')
     await servesDigest(scene, 'good-1')
     await scene.edit({ image: byDigest(scene, 'good-2') })
     await servesDigest(scene, 'good-2')

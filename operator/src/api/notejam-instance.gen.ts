@@ -308,7 +308,7 @@ export interface NotejamInstance {
        */
       rollback?: 'Automatic' | 'Manual'
       /**
-       * missingBackup says what strategy BackupThenMigrate does when an image would change the schema and no backup can be taken first - Refuse (Stalled, BackupUnavailable) or Accept. Images that leave the schema as it is need none.
+       * missingBackup says what strategy BackupThenMigrate does without spec.backup when an image would change the schema - Refuse (Stalled, BackupUnavailable) or Accept. Images that leave the schema as it is need no backup. Production without spec.backup has to say Accept.
        */
       missingBackup?: 'Refuse' | 'Accept'
       /**
@@ -594,6 +594,37 @@ export interface NotejamInstance {
            */
           memory?: string | number
         }
+      }
+    }
+    /**
+     * bootstrap says what a new instance begins with instead of an empty database. It cannot be added, changed or removed later.
+     */
+    bootstrap?: {
+      /**
+       * restore begins with an archive, also of an instance that is gone. People stay signed in, for the app's key comes with it (without app.secretRef).
+       */
+      restore: {
+        /**
+         * storeRef names the NotejamBackupStore to read from; it needs encryption.identitySecretRef.
+         */
+        storeRef: {
+          /**
+           * name of the NotejamBackupStore in this namespace.
+           */
+          name: string
+        }
+        /**
+         * instance whose archives they are, as namespace/name or namespace/name/uid.
+         */
+        instance: string
+        /**
+         * backupID is the name of the archive in the store, or Latest.
+         */
+        backupID?: string
+        /**
+         * notAfterTime chooses the newest archive that began at this time or before.
+         */
+        notAfterTime?: string
       }
     }
     /**

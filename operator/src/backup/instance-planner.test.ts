@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { metaTime } from '../runtime/conditions.ts'
 import { summariseBackups, type BackupEvidence, type PastRun } from './instance-planner.ts'

@@ -1,5 +1,6 @@
 import type { NotejamBackup, NotejamInstance } from '../api/notejam.ts'
 import type { Job, Pod } from '../api/objects.ts'
+import type { SecretsState } from '../instance/secrets.ts'
 import type { BackupState, RestoreRequest, Stall } from '../instance/release/types.ts'
 import { controllerOf, keyToString, type KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
@@ -10,7 +11,7 @@ import { hasEnded } from './backup-planner.ts'
 import { summariseBackups, type BackupSummary, type PastRun } from './instance-planner.ts'
 import { notejamBackups } from './kinds.ts'
 import { runAnnotation, type InstanceStores } from './resources/data-pod.ts'
-import { observeRestore, type RestoreInput } from './observe-restore.ts'
+import { observeBootstrap, observeRestore, type RestoreInput } from './observe-restore.ts'
 import { operationBackupName } from './resources/names.ts'
 import { finishedAt, isOver, readRun } from './run-state.ts'
 import { readStores } from './stores.ts'
@@ -53,6 +54,7 @@ export async function observeBackups(
   instance: NotejamInstance,
   asleep: string | undefined,
   pods: readonly Pod[],
+  secrets: SecretsState,
   context: ReconcileContext,
 ): Promise<BackupsSeen> {
   const { cache } = context
@@ -64,6 +66,7 @@ export async function observeBackups(
     .filter(({ metadata: { creationTimestamp = '' } }) => creationTimestamp >= (metadata.creationTimestamp ?? ''))
   const jobs = cache.byIndex<Job>(resources.jobs, dataJobsByInstance, key)
   const { stores, problems } = await readStores(instance, context)
+  const bootstrap = observeBootstrap(instance, secrets, context)
   const suspended = whySuspended(instance, asleep)
   const summary = summariseBackups({
     spec,
@@ -82,9 +85,10 @@ export async function observeBackups(
   const isStuck = (job: Job) => isScheduled(job) && isPast(job, now)
   return {
     stores,
-    problems: [...problems, ...schedule],
+    problems: [...problems, ...schedule, ...(bootstrap !== undefined && 'problem' in bootstrap ? [bootstrap.problem] : [])],
     requested: findRequested(instance, backups),
     ...observeRestore(instance, stores, context),
+    ...(bootstrap !== undefined && 'restore' in bootstrap ? { requestedRestore: undefined, restore: bootstrap.restore } : {}),
     running: active
       .filter((job) => !isStuck(job) && !isReported(job, backups))
       .map(({ metadata: { name } }) => `Job ${name} backs the data up`)[0],

@@ -1,20 +1,22 @@
 import type { NotejamBackupStore, NotejamInstance, NotejamRestore } from '../api/notejam.ts'
 import { restoreID } from '../instance/release/restore.ts'
-import type { RestoreRequest } from '../instance/release/types.ts'
+import type { RestoreRequest, Stall } from '../instance/release/types.ts'
+import type { SecretsState } from '../instance/secrets.ts'
 import { keyToString } from '../kube/object.ts'
 import type { ReconcileContext } from '../runtime/reconciler.ts'
 import { restoresByInstance } from './backup-indexes.ts'
 import { hasEnded } from './backup-planner.ts'
 import { notejamBackupStores, notejamRestores } from './kinds.ts'
+import { bootstraps } from './bootstrap.ts'
 import type { InstanceStores } from './resources/data-pod.ts'
+import type { ArchiveChoice, RestoreJobInput } from './resources/restore-job.ts'
 import type { NamedStore } from './resources/store-pod.ts'
 
 /** What the Job of a restore is made of beside the instance. */
-export interface RestoreInput {
-  readonly restore: NotejamRestore
-  readonly source: NamedStore
-  readonly stores: InstanceStores
-}
+export type RestoreInput = Pick<
+  RestoreJobInput,
+  'archive' | 'source' | 'stores' | 'deadlineSeconds' | 'bootstrap' | 'withoutKey' | 'recipient'
+>
 
 /** What a pass over an instance knows of its restores in place. */
 export interface RestoreSeen {
@@ -36,7 +38,57 @@ export function observeRestore(instance: NotejamInstance, stores: InstanceStores
   const request = { uid: restore.metadata.uid ?? '', name: restore.metadata.name }
   const source = stores === undefined ? undefined : findSource(restore, stores, context)
   if (stores === undefined || source === undefined) return { requestedRestore: isUnderWay ? request : undefined, restore: undefined }
-  return { requestedRestore: request, restore: { restore, source, stores } }
+  return {
+    requestedRestore: request,
+    restore: {
+      source,
+      stores,
+      archive: archiveOf(restore),
+      deadlineSeconds: restore.spec.deadlineSeconds ?? defaultDeadlineSeconds,
+      bootstrap: false,
+    },
+  }
+}
+
+const defaultDeadlineSeconds = 14_400
+
+/** `Latest` is the newest one from before the restore was asked for: its own safety backup is newer. */
+function archiveOf({ spec: { source }, metadata }: NotejamRestore): ArchiveChoice {
+  const { backupID, notAfterTime = metadata.creationTimestamp, instance } = source
+  return backupID === undefined || backupID === 'Latest' ? { notAfterTime, instance } : { backupID, instance }
+}
+
+/** What an instance is to begin with: the Job's input, or what is wrong with it. */
+export function observeBootstrap(
+  instance: NotejamInstance,
+  { awaitsKey = false, recipient }: Pick<SecretsState, 'awaitsKey' | 'recipient'>,
+  { cache }: ReconcileContext,
+): { readonly restore: RestoreInput } | { readonly problem: Stall } | undefined {
+  const { restore } = instance.spec.bootstrap ?? {}
+  if (restore === undefined || !bootstraps(instance)) return undefined
+  const { storeRef, ...archive } = restore
+  const { namespace = '' } = instance.metadata
+  const store = cache.get<NotejamBackupStore>(notejamBackupStores, { namespace, name: storeRef.name })
+  if (store === undefined) {
+    const message = `NotejamBackupStore ${storeRef.name} of spec.bootstrap is not there; create it in namespace ${namespace}`
+    return { problem: { reason: 'StoreNotFound', message } }
+  }
+  if (store.spec.encryption.mode !== 'None' && store.spec.encryption.identitySecretRef === undefined) {
+    const message = `NotejamBackupStore ${storeRef.name} of spec.bootstrap has no encryption.identitySecretRef, so its archives cannot be read here`
+    return { problem: { reason: 'InvalidStore', message } }
+  }
+  const source = { name: storeRef.name, spec: store.spec }
+  const key = awaitsKey ? { withoutKey: true, recipient } : {}
+  return {
+    restore: {
+      source,
+      stores: { first: source, second: undefined },
+      archive,
+      deadlineSeconds: defaultDeadlineSeconds,
+      bootstrap: true,
+      ...key,
+    },
+  }
 }
 
 /** The restores in place of an instance, the oldest first. */

@@ -3,6 +3,7 @@ import type { NotejamInstance } from '../api/notejam.ts'
 import type { Job } from '../api/objects.ts'
 import { notejamBackups } from '../backup/kinds.ts'
 import { buildBackup } from '../backup/resources/backup.ts'
+import type { NamedStore } from '../backup/resources/store-pod.ts'
 import { buildRestoreJob } from '../backup/resources/restore-job.ts'
 import { ApiError, isForbidden, isInvalid, isNamespaceTerminating } from '../kube/errors.ts'
 import { controllerOf, type KubeObject } from '../kube/object.ts'
@@ -51,11 +52,15 @@ function render(observation: Observation, plan: ReleasePlan): readonly Child[] {
   return renderChildren(
     {
       ...{ instance, policy, scaling, database: database?.input },
-      network: network === undefined ? undefined : { ...network, stores: observation.backups.stores },
+      network: network === undefined ? undefined : { ...network, stores: storesOf(observation) },
       cronJobs: cronJobsInput(observation, plan),
     },
     plan.deploy === undefined || database?.holds === true ? undefined : deploymentInput(observation, plan.deploy),
   )
+}
+
+function storesOf({ backups: { stores, restore } }: Observation): readonly NamedStore[] {
+  return [stores?.first, stores?.second, restore?.source].filter((store) => store !== undefined)
 }
 
 /** What the CronJobs depend on; undefined where there are none, or something of it is missing: then they are left as they are. */

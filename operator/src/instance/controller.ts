@@ -76,6 +76,8 @@ function instanceKeys(object: KubeObject): readonly ObjectKey[] {
 function usersOfStore({ metadata }: KubeObject, cache: CacheReader): readonly ObjectKey[] {
   return cache
     .list<NotejamInstance>(notejamInstances, metadata.namespace)
-    .filter(({ spec: { backup } }) => backup?.storeRef.name === metadata.name || backup?.secondStoreRef?.name === metadata.name)
+    .filter(({ spec: { backup, bootstrap } }) => {
+      return [backup?.storeRef.name, backup?.secondStoreRef?.name, bootstrap?.restore.storeRef.name].includes(metadata.name)
+    })
     .map(keyOf)
 }

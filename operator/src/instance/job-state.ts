@@ -27,6 +27,8 @@ export type JobState =
       readonly pending?: number
       /** What a restore put in the place of the data. */
       readonly restored?: NonNullable<Operation['restored']>
+      /** The app's key from the archive, sealed to the operator. */
+      readonly sealedSecretKey?: string
     }
   | { readonly type: 'Failed'; readonly reason: StalledReason; readonly message: string; readonly timedOut?: true }
 
@@ -102,6 +104,7 @@ function succeeded(pods: readonly Pod[]): JobState {
     ...(digest === undefined ? {} : { digest }),
     ...(typeof version === 'string' || typeof version === 'number' ? { schemaVersion: String(version) } : {}),
     ...(identity === undefined ? {} : { identity }),
+    ...(typeof result?.['sealedSecretKey'] === 'string' ? { sealedSecretKey: result['sealedSecretKey'] } : {}),
     ...readCounts(result ?? {}),
     ...(result?.['outcome'] === 'Restored' ? { restored: readRestored(result) } : {}),
   }

@@ -105,7 +105,7 @@ export async function observe(instance: NotejamInstance, context: ReconcileConte
     secretHash: secrets.databaseHash,
     pods: podsOf('database'),
   })
-  const backups = await observeBackups(instance, asleep, pods, context)
+  const backups = await observeBackups(instance, asleep, pods, secrets, context)
   const missingClaim = await findMissingClaim(instance, context)
   const shortage = findConnectionShortage(instance, policy)
   const problems = [

@@ -21,6 +21,8 @@ import {
   withdrawJob,
   type Applications,
 } from './apply.ts'
+import { bootstraps } from '../backup/bootstrap.ts'
+import { takeKeyOver } from '../backup/bootstrap-key.ts'
 import { expire, finishDeletion, guardVolume } from './deletion.ts'
 import { rolloutOf } from './deployed.ts'
 import { isOver } from './hibernation.ts'
@@ -74,6 +76,10 @@ export function createInstanceReconciler({ randomKey, random }: InstanceReconcil
     const secrets = known ?? (await readSecretsOf(instance, context, randomKey))
     if (known === undefined) memory.readSecrets(instance, secrets, context.clock.monotonic())
     const seen = await observe(isPaused(instance) ? instance : await guardVolume(instance, context), context, secrets)
+    if (secrets.awaitsKey === true && seen.job.type === 'Succeeded' && instance.status?.operation?.step === 'Restoring') {
+      await takeKeyOver(instance, seen.job, context, randomKey)
+      return after(againSeconds)
+    }
     const plan = decide(seen)
     // While its database is emptied the app is at zero, whoever scales it otherwise.
     const observation: Observation = plan.stopApp ? { ...seen, scaling: { by: 'operator', replicas: 0 } } : seen
@@ -131,6 +137,7 @@ function decide(observation: Observation): ReleasePlan {
       contractAfterSeconds: spec.release?.contractAfterSeconds ?? defaultContractAfterSeconds,
       migrationDeadlineSeconds: policy.migrationDeadlineSeconds,
       seeds: spec.seed !== undefined,
+      bootstraps: bootstraps(instance),
     },
     paused: isPaused(instance) || observation.outlived.length > 0 || observation.rivalled,
     stopped: observation.asleep !== undefined,

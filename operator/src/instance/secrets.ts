@@ -13,6 +13,8 @@ import type { Stall } from './release/types.ts'
 import type { ServerEngine } from './resources/database-scripts.ts'
 import { buildDatabaseSecret, databaseEntries, databaseHosts, passwordBytes } from './resources/database-secret.ts'
 import { databaseName, secretName } from './resources/names.ts'
+import { bootstraps } from '../backup/bootstrap.ts'
+import { bootstrapSecretName, buildBootstrapSecret, privateKeyBytes, recipientOf } from '../backup/sealed-key.ts'
 import { secretKeyEntry, type RenderInput } from './resources/render-input.ts'
 import { buildSessionSecret, secretKeyBytes } from './resources/secret.ts'
 
@@ -31,6 +33,10 @@ export interface SecretsState {
   /** The mail server. */
   readonly mail: Endpoint | undefined
   readonly problems: readonly Stall[]
+  /** The session Secret comes with an archive, which was not restored yet. */
+  readonly awaitsKey?: boolean
+  /** Public key to which the archive's key is to be sealed. */
+  readonly recipient?: string | undefined
   /** Names of those that were an earlier instance's of the same name, and are about to be collected. */
   readonly outlived: readonly string[]
 }
@@ -62,13 +68,16 @@ export async function readSecrets(options: SecretsOptions): Promise<SecretsState
   const own: KubeObject[] = []
   const hash = createHash('sha256')
   const session = await openSession(options)
+  const awaitsKey = session === undefined && isOwnName(instance) && bootstraps(instance)
+  const recipient = awaitsKey ? await openRecipient(options) : undefined
+  if (recipient !== undefined) own.push(recipient.object)
   const sessionOwner = isOwnName(instance) ? judgeOwner(session, instance) : 'Ours'
   if (session !== undefined && sessionOwner === 'Outlived') outlived.push(session.object.metadata.name)
   if (session !== undefined && sessionOwner === 'Foreign') {
     problems.push(notOurs(session.object, 'Rename or delete it, or name it in spec.app.secretRef'))
   }
-  if (session === undefined) problems.push(missing(secretName(instance), [secretKeyEntry]))
-  else if (sessionOwner === 'Ours') problems.push(...checkSession(session))
+  if (session === undefined && !awaitsKey) problems.push(missing(secretName(instance), [secretKeyEntry]))
+  else if (session !== undefined && sessionOwner === 'Ours') problems.push(...checkSession(session))
   if (session !== undefined && sessionOwner === 'Ours') {
     hash.update(session.entries.get(secretKeyEntry) ?? '')
     if (isOwnName(instance)) own.push(session.object)
@@ -82,7 +91,9 @@ export async function readSecrets(options: SecretsOptions): Promise<SecretsState
   for (const opened of database?.owner === 'Ours' ? [...more, database.opened] : more) updateHash(hash, opened)
   return {
     own,
-    hash: problems.length > 0 || outlived.length > 0 ? undefined : hash.digest('hex').slice(0, 16),
+    awaitsKey,
+    recipient: recipient === undefined ? undefined : recipientOf(recipient.entries),
+    hash: problems.length > 0 || outlived.length > 0 || awaitsKey ? undefined : hash.digest('hex').slice(0, 16),
     databaseHash: database?.owner === 'Ours' && database.complete ? hashOf(database.opened) : undefined,
     connection: engine === undefined ? connection : database?.owner === 'Ours' ? builtInConnection(instance, engine) : undefined,
     address: engine === undefined ? address : builtInAddress(instance, engine),
@@ -138,6 +149,14 @@ async function openDatabase(options: SecretsOptions, engine: ServerEngine, probl
   return { opened, owner, complete: lacking.length === 0 }
 }
 
+/** The pair of keys with which an archive's key is handed over. */
+async function openRecipient(options: SecretsOptions): Promise<Opened | undefined> {
+  const { instance, randomKey } = options
+  return openOrCreate(options, bootstrapSecretName(instance), () =>
+    randomKey === undefined ? undefined : buildBootstrapSecret(instance, randomKey(privateKeyBytes)),
+  )
+}
+
 function isOwnName(instance: NotejamInstance): boolean {
   return instance.spec.app?.secretRef === undefined
 }
@@ -145,7 +164,9 @@ function isOwnName(instance: NotejamInstance): boolean {
 async function openSession(options: SecretsOptions): Promise<Opened | undefined> {
   const { instance, randomKey } = options
   return openOrCreate(options, secretName(instance), () =>
-    isOwnName(instance) && randomKey !== undefined ? buildSessionSecret(options, randomKey(secretKeyBytes)) : undefined,
+    isOwnName(instance) && !bootstraps(instance) && randomKey !== undefined
+      ? buildSessionSecret(options, randomKey(secretKeyBytes))
+      : undefined,
   )
 }
 

@@ -4,7 +4,7 @@ import type { InstanceSpec } from '../../api/notejam.ts'
 import type { DynamicObject } from '../../kube/object.ts'
 import { dataJobSpec, manifestEnvironment, repeatedExits } from './backup-job.ts'
 import { dataContainer, dataPod, roledStores, runAnnotation, type DataPodInput } from './data-pod.ts'
-import { scratchServer, scratchURL } from './scratch-server.ts'
+import { scratchServer, scratchServerPod, scratchURL } from './scratch-server.ts'
 
 /** What the CronJobs of an instance depend on. */
 export interface CronJobsInput extends DataPodInput {
@@ -136,7 +136,7 @@ export function buildVerification(input: DataPodInput, args: readonly string[], 
   const server = scratchServer(input)
   const template = dataPod(input, {
     ...{ run: 'verify', deadlineSeconds, stores: used, database: false },
-    ...(server === undefined ? {} : { initContainers: [server] }),
+    ...(server === undefined ? {} : { ...scratchServerPod, initContainers: [server] }),
     containers: [container],
   })
   return { template }

@@ -21,6 +21,8 @@ export interface DataPodInput extends PodInput {
   readonly stores: InstanceStores
   /** Whether a pod of the app runs and shares a volume with the pod: it has to be where that one is. */
   readonly besideApp: boolean
+  /** Whether the app's key is not there yet: it comes with the archive that the pod restores. */
+  readonly withoutKey?: boolean
 }
 
 /** The stores of an instance. */
@@ -69,7 +71,8 @@ export function dataContainer(input: DataPodInput, { name, args, use, stores, da
     ...pullPolicy(input),
     ...hardenedContainer(),
     env: [
-      ...(database ? [...databaseEnvironment(input), { name: 'SECRET_KEY_FILE', value: `${paths.secrets}/${secretKeyEntry}` }] : []),
+      ...(database ? databaseEnvironment(input) : []),
+      ...(database && input.withoutKey !== true ? [{ name: 'SECRET_KEY_FILE', value: `${paths.secrets}/${secretKeyEntry}` }] : []),
       ...identity(instance),
       { name: 'NOTEJAM_IMAGE', value: image },
       { name: 'SCRATCH_DIR', value: scratch },
@@ -79,7 +82,7 @@ export function dataContainer(input: DataPodInput, { name, args, use, stores, da
     ],
     resources: instance.spec.backup?.resources ?? defaultResources,
     volumeMounts: [
-      ...(database ? commonMounts(input) : [{ name: 'temporary', mountPath: paths.temporary }]),
+      ...(database ? keyed(input, commonMounts(input)) : [{ name: 'temporary', mountPath: paths.temporary }]),
       { name: 'scratch', mountPath: scratch },
       ...stores.flatMap(([role, store]) => storeMounts(store, role, use)),
     ],
@@ -106,17 +109,20 @@ export interface DataPod {
   readonly stores: readonly (readonly [StoreRole, NamedStore, StoreUse])[]
   /** Whether one of its containers opens the instance's own database. */
   readonly database: boolean
+  readonly annotations?: Readonly<Record<string, string>>
+  readonly volumes?: readonly unknown[]
   readonly initContainers?: readonly unknown[]
   readonly containers: readonly unknown[]
 }
 
 /** The pod around such containers. */
-export function dataPod(input: DataPodInput, { run, deadlineSeconds, stores, database, ...containers }: DataPod) {
+export function dataPod(input: DataPodInput, pod: DataPod) {
+  const { run, deadlineSeconds, stores, database, annotations = {}, volumes = [], ...containers } = pod
   const { instance, besideApp } = input
   const { name } = instance.metadata
   const sizeLimit = instance.spec.backup?.verification?.scratchSize ?? defaultScratchSize
   return {
-    metadata: { labels: childLabels(name, 'backup'), annotations: { [runAnnotation]: run } },
+    metadata: { labels: childLabels(name, 'backup'), annotations: { [runAnnotation]: run, ...annotations } },
     spec: {
       ...hardenedPod(),
       ...pullSecrets(input),
@@ -127,12 +133,17 @@ export function dataPod(input: DataPodInput, { run, deadlineSeconds, stores, dat
       ...(besideApp && database ? { affinity: besideAppAffinity(name) } : {}),
       ...containers,
       volumes: [
-        ...(database ? commonVolumes(input) : [{ name: 'temporary', emptyDir: { sizeLimit: '256Mi' } }]),
+        ...(database ? keyed(input, commonVolumes(input)) : [{ name: 'temporary', emptyDir: { sizeLimit: '256Mi' } }]),
         { name: 'scratch', emptyDir: { sizeLimit } },
         ...stores.flatMap(([role, store, use]) => storeVolumes(store, role, use)),
+        ...volumes,
       ],
     },
   }
+}
+
+function keyed({ withoutKey }: DataPodInput, volumes: readonly unknown[]): readonly unknown[] {
+  return withoutKey === true ? volumes.filter((volume) => (volume as { readonly name: string }).name !== 'secrets') : volumes
 }
 
 function besideAppAffinity(instance: string) {

@@ -1,15 +1,27 @@
 import { annotations, childMetadata } from '../../api/labels.ts'
-import type { NotejamRestore } from '../../api/notejam.ts'
 import type { DynamicObject } from '../../kube/object.ts'
 import { dataJobSpec } from './backup-job.ts'
 import { dataContainer, dataPod, runAnnotation, type DataPodInput } from './data-pod.ts'
 import type { NamedStore } from './store-pod.ts'
 
-/** What the Job of a restore in place depends on. */
+/** Which archive is meant. */
+export interface ArchiveChoice {
+  readonly backupID?: string | undefined
+  readonly notAfterTime?: string | undefined
+  /** `namespace/name[/uid]`; the instance itself if undefined. */
+  readonly instance?: string | undefined
+}
+
+/** What the Job of a restore depends on. */
 export interface RestoreJobInput extends DataPodInput {
-  readonly restore: NotejamRestore
+  readonly archive: ArchiveChoice
   /** Where the archive lies. */
   readonly source: NamedStore
+  readonly deadlineSeconds: number
+  /** Fills an empty database instead of replacing what is there. */
+  readonly bootstrap: boolean
+  /** Public key to which the app's key is handed over. */
+  readonly recipient?: string | undefined
   readonly name: string
   readonly operationID: string
 }
@@ -19,24 +31,16 @@ const lockSeconds = 60
 
 /** The Job that puts an archive in the place of the data, as a whole or not at all. */
 export function buildRestoreJob(input: RestoreJobInput): DynamicObject {
-  const { instance, restore, source, name, operationID, image } = input
-  const { deadlineSeconds = 14_400 } = restore.spec
+  const { instance, archive, source, name, operationID, image, bootstrap, recipient, deadlineSeconds } = input
   const stores = [['SOURCE_STORE_', source] as const]
+  const how = bootstrap ? ['--bootstrap'] : ['--confirm', instance.metadata.name]
   const container = dataContainer(input, {
     name: 'restore',
-    args: [
-      'restore',
-      ...choose(restore),
-      '--confirm',
-      instance.metadata.name,
-      '--wait',
-      String(lockSeconds),
-      '--deadline',
-      String(deadlineSeconds),
-    ],
+    args: ['restore', ...choose(archive), ...how, '--wait', String(lockSeconds), '--deadline', String(deadlineSeconds)],
     use: 'Read',
     stores,
     database: true,
+    environment: recipient === undefined ? [] : [{ name: 'SECRET_KEY_RECIPIENT', value: recipient }],
   })
   const notes = { [runAnnotation]: 'restore', [annotations.release]: operationID, [annotations.image]: image }
   const used = stores.map(([role, store]) => [role, store, 'Read'] as const)
@@ -51,9 +55,7 @@ export function buildRestoreJob(input: RestoreJobInput): DynamicObject {
   }
 }
 
-/** `Latest` is the newest one from before the restore was asked for: its own safety backup is newer. */
-function choose({ spec: { source }, metadata }: NotejamRestore): readonly string[] {
-  const { backupID, notAfterTime = metadata.creationTimestamp ?? '', instance } = source
-  const choice = backupID === undefined || backupID === 'Latest' ? ['--not-after', notAfterTime] : ['--backup', backupID]
+function choose({ backupID, notAfterTime = '', instance }: ArchiveChoice): readonly string[] {
+  const choice = backupID === undefined ? ['--not-after', notAfterTime] : ['--backup', backupID]
   return [...choice, ...(instance === undefined ? [] : ['--from', instance])]
 }

@@ -27,9 +27,9 @@ export function phaseOf(step: Step | undefined): Phase | undefined {
  * the strategies that keep data begin with what the release before left behind.
  */
 export const sequences: Readonly<Record<Strategy, readonly Step[]>> = {
-  Wipe: ['Inspecting', 'Stopping', 'Wiping', 'Migrating', 'Seeding', 'RollingOut'],
-  Upgrade: ['Contracting', 'Migrating', 'Seeding', 'RollingOut', 'Verifying'],
-  BackupThenMigrate: ['Inspecting', 'BackingUp', 'Contracting', 'Migrating', 'Smoking', 'RollingOut'],
+  Wipe: ['Restoring', 'Inspecting', 'Stopping', 'Wiping', 'Migrating', 'Seeding', 'RollingOut'],
+  Upgrade: ['Restoring', 'Contracting', 'Migrating', 'Seeding', 'RollingOut', 'Verifying'],
+  BackupThenMigrate: ['Restoring', 'Inspecting', 'BackingUp', 'Contracting', 'Migrating', 'Smoking', 'RollingOut'],
 }
 
 /** Whether an operation has to take a step, from what is known when the step before it is proven. */
@@ -38,15 +38,18 @@ const isNeeded: Readonly<Record<Step, (draft: Draft, operation: Operation) => bo
   Inspecting: (draft, operation) =>
     strategyOf(draft, operation) === 'BackupThenMigrate' || (draft.release.counter ?? 0) > 1 || draft.identity !== undefined,
   Stopping: ({ appGone }) => !appGone,
-  Wiping: ({ identity }) => identity !== undefined,
+  Wiping: ({ identity, policy }) => identity !== undefined && policy.bootstraps !== true,
   BackingUp: (_draft, operation) => addsSteps(operation),
   // Where a backup is wanted before the schema is changed, an image that adds nothing leaves all of it as it is.
   Contracting: (draft, operation) =>
     (draft.release.current?.pendingContract ?? 0) > 0 && (strategyOf(draft, operation) !== 'BackupThenMigrate' || addsSteps(operation)),
   Migrating: () => true,
   Withdrawing: () => false,
-  Restoring: () => false,
-  Seeding: (draft, operation) => draft.policy.seeds && (strategyOf(draft, operation) === 'Wipe' || draft.release.current === undefined),
+  Restoring: ({ policy }) => policy.bootstraps === true,
+  Seeding: (draft, operation) =>
+    draft.policy.seeds &&
+    draft.policy.bootstraps !== true &&
+    (strategyOf(draft, operation) === 'Wipe' || draft.release.current === undefined),
   Smoking: ({ release, wantsPods }) => release.current !== undefined && wantsPods,
   RollingOut: () => true,
   Verifying: ({ release, wantsPods }) => release.current !== undefined && wantsPods,

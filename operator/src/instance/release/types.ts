@@ -39,6 +39,8 @@ export interface ReleasePolicy {
   readonly migrationDeadlineSeconds: number
   /** Whether generated data is asked for. */
   readonly seeds: boolean
+  /** Whether the instance is still to begin with an archive. */
+  readonly bootstraps?: boolean
 }
 
 /** Times in which releases may begin. */

@@ -17,8 +17,9 @@ export const databaseServer = {
 const { data, run, secrets, name, exitOtherVersion } = databaseServer
 
 /** Where distributions put the binaries that are in no PATH; those of the image's own PATH come first. */
-const findPostgres = `for folder in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /usr/local/pgsql/bin; do PATH="$PATH:$folder"; done`
-const findMariadb = 'PATH="$PATH:/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin"'
+export const findPostgres = `for folder in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /usr/local/pgsql/bin; do PATH="$PATH:$folder"; done`
+/** The same for MariaDB. */
+export const findMariadb = 'PATH="$PATH:/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin"'
 
 /** How a container says why it does not go on: in its log, and where Kubernetes looks for the message of its end. */
 const refuse = `refuse() { printf '%s\\n' "$2" >&2; printf '%s\\n' "$2" > /dev/termination-log || true; exit "$1"; }`

@@ -8,10 +8,17 @@ import { renderSample, samples, type Sample } from './sample-instances.ts'
 const names = Object.keys(samples) as (keyof typeof samples)[]
 const objectsOf = (name: keyof typeof samples) => renderSample(samples[name] as Sample)
 
+interface Templated {
+  readonly spec?: {
+    readonly template?: { readonly spec: PodSpecLike }
+    readonly jobTemplate?: { readonly spec: { readonly template: { readonly spec: PodSpecLike } } }
+  }
+}
+
 /** The pod specs of a rendered sample, by the object that holds them. */
 function podSpecs(objects: readonly KubeObject[]): readonly (readonly [string, PodSpecLike])[] {
   return objects.flatMap((object) => {
-    const { template } = (object as { readonly spec?: { readonly template?: { readonly spec: PodSpecLike } } }).spec ?? {}
+    const { jobTemplate, template = jobTemplate?.spec.template } = (object as Templated).spec ?? {}
     return template === undefined ? [] : [[`${object.kind} ${object.metadata.name}`, template.spec] as const]
   })
 }

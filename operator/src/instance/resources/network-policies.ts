@@ -1,5 +1,5 @@
 import { childMetadata, childName, instanceLabels, selectorLabels } from '../../api/labels.ts'
-import type { InstanceStores } from '../../backup/resources/data-pod.ts'
+import type { NamedStore } from '../../backup/resources/store-pod.ts'
 import type { DynamicObject } from '../../kube/object.ts'
 import type { Connection } from '../connection.ts'
 import { endpointOf, type Endpoint } from '../endpoint.ts'
@@ -11,8 +11,8 @@ export interface NetworkInput extends RenderInput {
   readonly connection: Connection
   /** The mail server; undefined where there is none. */
   readonly mail: Endpoint | undefined
-  /** Where archives go; undefined where nothing is backed up. */
-  readonly stores?: InstanceStores | undefined
+  /** Where archives go, and where one is read from. */
+  readonly stores?: readonly NamedStore[]
 }
 
 /** Label of namespaces whose pods may read metrics and health. */
@@ -76,8 +76,9 @@ export function buildNetworkPolicies(input: NetworkInput): readonly DynamicObjec
 }
 
 /** The way of backups to their stores. A volume needs none; a name resolves to many addresses, so only the port holds for it. */
-function storePolicies({ instance, stores }: NetworkInput): readonly Readonly<Record<string, unknown>>[] {
-  const endpoints = [stores?.first, stores?.second].flatMap((store) => endpointOfStore(store?.spec.s3?.endpoint) ?? [])
+function storePolicies({ instance, stores = [] }: NetworkInput): readonly Readonly<Record<string, unknown>>[] {
+  const urls = new Set(stores.map(({ spec }) => spec.s3?.endpoint))
+  const endpoints = [...urls].flatMap((url) => endpointOfStore(url) ?? [])
   if (endpoints.length === 0) return []
   return [{ podSelector: { matchLabels: selectorLabels(instance.metadata.name, 'backup') }, egress: endpoints.map(way) }]
 }

@@ -1,5 +1,6 @@
 import type { InstanceSpec, NotejamInstance } from '../../api/notejam.ts'
 import { effectivePolicy } from '../../api/policy.ts'
+import type { InstanceStores } from '../../backup/resources/data-pod.ts'
 import type { KubeObject } from '../../kube/object.ts'
 import { describeConnection } from '../connection.ts'
 import type { Scaling } from '../scaling.ts'
@@ -18,6 +19,8 @@ export interface Sample {
   readonly instance: NotejamInstance
   /** Entries of the database Secret. */
   readonly database: Readonly<Record<string, string>>
+  /** Where archives go. */
+  readonly stores?: InstanceStores
 }
 
 /** Makes an instance of a spec, with the identity that all of them have in tests. */
@@ -142,10 +145,46 @@ export const samples = {
     }),
     database: {},
   },
+  backups: {
+    instance: sampleInstance({
+      environment: 'Production',
+      image: `registry.example/notejam@${digest}`,
+      database: { type: 'MySQL', external: { secretRef: { name: 'notes-db' } } },
+      backup: {
+        storeRef: { name: 'offsite' },
+        secondStoreRef: { name: 'shelf' },
+        schedule: '30 1 * * *',
+        timeZone: 'Europe/Kyiv',
+        retention: { daily: 'P30D', weekly: 'P1Y', monthly: 'P3Y', beforeMigration: 'P2W' },
+        verification: { schedule: '0 4 * * 0', serverImage: 'mariadb:11.8', scratchSize: '20Gi' },
+        deadlineSeconds: 7200,
+        resources: { requests: { cpu: '200m', memory: '256Mi' } },
+      },
+    }),
+    database: { url: 'mysql://notes:secret@db.example:3306/notes' },
+    stores: {
+      first: {
+        name: 'offsite',
+        spec: {
+          s3: {
+            endpoint: 'https://s3.example.org',
+            bucket: 'notes',
+            region: 'eu-central-1',
+            prefix: 'team',
+            credentialsSecretRef: { name: 'writer' },
+            pruneCredentialsSecretRef: { name: 'pruner' },
+            caSecretRef: { name: 's3-ca' },
+          },
+          encryption: { recipients: ['age1one', 'age1two'], identitySecretRef: { name: 'age' } },
+        },
+      },
+      second: { name: 'shelf', spec: { volume: { claimName: 'archives' }, encryption: { mode: 'None' } } },
+    },
+  },
 } as const satisfies Readonly<Record<string, Sample>>
 
 /** Everything that the operator would write for a sample, as it would write it. */
-export function renderSample({ instance, database: held }: Sample): readonly KubeObject[] {
+export function renderSample({ instance, stores, database: held }: Sample): readonly KubeObject[] {
   const policy = effectivePolicy(instance.spec)
   const entries = new Map(Object.entries(held).map(([entry, value]) => [entry, Buffer.from(value)]))
   const engine = builtInEngine(instance)
@@ -160,14 +199,28 @@ export function renderSample({ instance, database: held }: Sample): readonly Kub
       ? undefined
       : { instance, policy, engine, image: server.image, secretHash: 'cafe', replicas: 1 }
   const certificate = { authority: 'ca of tests', certificate: 'certificate of tests', key: 'a-key-of-tests' }
-  const input = { instance, policy, connection, scaling, network: { connection, mail }, database }
+  const deployed = `registry.example/notejam@${digest}`
+  const cronJobs = stores && {
+    ...{ instance, policy, connection, stores },
+    image: deployed,
+    besideApp: false,
+    suspended: false,
+    holds: ['held'],
+    released: [],
+  }
+  const network = {
+    connection,
+    mail,
+    ...(stores === undefined ? {} : { stores: [stores.first, ...(stores.second === undefined ? [] : [stores.second])] }),
+  }
+  const input = { instance, policy, connection, scaling, network, database, cronJobs }
   const { image } = instance.spec
   return [
     buildSessionSecret(input, 'a-key-of-tests'),
     ...(engine === undefined ? [] : [buildDatabaseSecret({ ...input, engine, password: 'a-key-of-tests', certificate })]),
     ...renderChildren(input, {
       connection,
-      image: `registry.example/notejam@${digest}`,
+      image: deployed,
       release: { id: 'r1', image },
       secretHash: 'f00d',
     }).map(({ desired }) => desired),
