@@ -34,8 +34,9 @@ export async function retry<Value>(work: (attempt: number) => Promise<Value>, { 
     try {
       return await work(attempt)
     } catch (error) {
+      signal?.throwIfAborted()
       const spent = performance.now() - started
-      if (signal?.aborted === true || attempt >= policy.attempts || spent > policy.budgetMs || !retryable(error)) {
+      if (attempt >= policy.attempts || spent > policy.budgetMs || !retryable(error)) {
         throw error
       }
     }
