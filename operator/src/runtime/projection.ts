@@ -27,11 +27,9 @@ const mapKeys: Readonly<Record<string, readonly string[]>> = {
 export function project(desired: unknown, live: unknown, field = ''): unknown {
   if (Array.isArray(desired)) return Array.isArray(live) ? projectList(desired, live, field) : live
   if (!isObject(desired) || !isObject(live)) return live
-  return Object.fromEntries(
-    Object.entries(desired)
-      .filter(([, value]) => value !== undefined)
-      .map(([name, value]) => [name, project(value, live[name], name)]),
-  )
+  const projection: Record<string, unknown> = {}
+  for (const name of Object.keys(desired)) if (desired[name] !== undefined) projection[name] = project(desired[name], live[name], name)
+  return projection
 }
 
 function projectList(desired: readonly unknown[], live: readonly unknown[], field: string): unknown {
