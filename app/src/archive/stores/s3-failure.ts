@@ -87,7 +87,7 @@ function failureOf({ code, status, message }: S3Answer): StoreFailure {
 /** What happened, in words. */
 export function describeAnswer(answer: S3Answer): string {
   const { code, status, message } = answer
-  const said = message === '' || message === code || message === 'UnknownError' ? code : `${code}: ${message}`
+  const said = message === '' || message === 'UnknownError' ? code : message.includes(code) ? message : `${code}: ${message}`
   switch (failureOf(answer)) {
     case 'Denied': {
       return `the store refuses these credentials (${said})`

@@ -27,7 +27,7 @@ test('a bucket has its defaults', () => {
   expect(read(bucket)).toEqual({
     problems: [],
     config: {
-      name: 'store',
+      name: 'primary',
       prefix: '',
       encryption: { mode: 'Age', recipients: [], identityFile: undefined },
       target: {

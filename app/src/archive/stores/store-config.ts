@@ -43,10 +43,10 @@ export interface StoreConfig {
 type Environment = Readonly<Record<string, string | undefined>>
 
 const defaultNames: Readonly<Record<StoreRole, string>> = {
-  STORE_: 'store',
-  SECOND_STORE_: 'second store',
-  TARGET_STORE_: 'target store',
-  SOURCE_STORE_: 'source store',
+  STORE_: 'primary',
+  SECOND_STORE_: 'second',
+  TARGET_STORE_: 'target',
+  SOURCE_STORE_: 'source',
 }
 
 /**
