@@ -3,6 +3,7 @@ import { Registry } from 'prom-client'
 import { definitions } from './api/definitions.gen.ts'
 import { annotationPrefix, annotations, fieldManager } from './api/labels.ts'
 import { backupController } from './backup/controller.ts'
+import { createBackupMetrics } from './backup/metrics.ts'
 import { restoreController } from './backup/restore-controller.ts'
 import { storeController } from './backup/store-controller.ts'
 import { cacheTransforms } from './cache-transform.ts'
@@ -28,6 +29,7 @@ export async function runOperator(settings: Settings, signal: AbortSignal): Prom
   const log = createLogger({ level: settings.logLevel })
   const registry = new Registry()
   const kubeMetrics = createPrometheusMetrics(registry)
+  const backupMetrics = createBackupMetrics(registry)
   collectProcessMetrics(registry)
   await using connected = await createClient({
     clock,
@@ -60,7 +62,7 @@ export async function runOperator(settings: Settings, signal: AbortSignal): Prom
       }),
     controllers: [
       {
-        ...instanceController({ randomKey: (bytes) => randomBytes(bytes).toString('base64'), random: Math.random }),
+        ...instanceController({ randomKey: (bytes) => randomBytes(bytes).toString('base64'), random: Math.random, backupMetrics }),
         maxConcurrent: settings.maxConcurrent,
       },
       backupController(),

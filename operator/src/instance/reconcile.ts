@@ -23,6 +23,7 @@ import {
 } from './apply.ts'
 import { bootstraps } from '../backup/bootstrap.ts'
 import { takeKeyOver } from '../backup/bootstrap-key.ts'
+import { noBackupMetrics, type BackupMetrics } from '../backup/metrics.ts'
 import { expire, finishDeletion, guardVolume } from './deletion.ts'
 import { rolloutOf } from './deployed.ts'
 import { isOver } from './hibernation.ts'
@@ -42,6 +43,8 @@ export interface InstanceReconcilerOptions {
   readonly randomKey: (bytes: number) => string
   /** A number in [0, 1): spreads what is read again from time to time. */
   readonly random: () => number
+  /** Default: nobody watches. */
+  readonly backupMetrics?: BackupMetrics
 }
 
 /** A week: where nobody said so, and the block is not there for the schema to fill in. */
@@ -63,11 +66,14 @@ const missingIntervalSeconds = 10
 const outlivedIntervalSeconds = 1
 
 /** Makes the reconciler of NotejamInstances: the story of one instance. */
-export function createInstanceReconciler({ randomKey, random }: InstanceReconcilerOptions): Reconcile {
+export function createInstanceReconciler({ randomKey, random, backupMetrics = noBackupMetrics }: InstanceReconcilerOptions): Reconcile {
   const memory = new PassMemory()
   return async (request, context) => {
     const instance = context.cache.get<NotejamInstance>(notejamInstances, request)
-    if (instance?.metadata.deletionTimestamp !== undefined || instance === undefined) memory.forget(request)
+    if (instance?.metadata.deletionTimestamp !== undefined || instance === undefined) {
+      memory.forget(request)
+      backupMetrics.forget(request)
+    }
     if (instance === undefined) return done
     if (instance.metadata.deletionTimestamp !== undefined) return finishDeletion(instance, context)
     if (!isPaused(instance) && isOver(instance.spec, context.clock.now())) return expire(instance, context)
@@ -76,7 +82,13 @@ export function createInstanceReconciler({ randomKey, random }: InstanceReconcil
     const secrets = known ?? (await readSecretsOf(instance, context, randomKey))
     if (known === undefined) memory.readSecrets(instance, secrets, context.clock.monotonic())
     const seen = await observe(isPaused(instance) ? instance : await guardVolume(instance, context), context, secrets)
-    if (secrets.awaitsKey === true && seen.job.type === 'Succeeded' && instance.status?.operation?.step === 'Restoring') {
+    backupMetrics.observe(request, seen.backups.summary)
+    if (
+      !isPaused(instance) &&
+      secrets.awaitsKey === true &&
+      seen.job.type === 'Succeeded' &&
+      instance.status?.operation?.step === 'Restoring'
+    ) {
       await takeKeyOver(instance, seen.job, context, randomKey)
       return after(againSeconds)
     }
