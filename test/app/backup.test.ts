@@ -277,7 +277,7 @@ describe('stores that fail', () => {
 
     expect(both.report['copies']).toEqual([
       { store: 'store', state: 'Stored' },
-      { store: 'second store', state: 'Stored' },
+      { store: 'second', state: 'Stored' },
     ])
     const [first, second] = [await world.manifests(), await other.manifests()]
     expect(second).toEqual(first.slice(0, 1))
