@@ -44,7 +44,7 @@ export function createApp(context: AppContext, options: CreateAppOptions = {}): 
   app.enable('case sensitive routing')
   app.set('query parser', false)
   app.set('trust proxy', [...config.trustedProxies])
-  const fence = allowFrom(config.allowFrom, door.protect)
+  const fence = allowFrom(config.allowFrom, (response) => door.protect(response))
   if (fence !== undefined) app.use(fence)
   const api = createApi({
     ...context,
