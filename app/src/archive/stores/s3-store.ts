@@ -28,7 +28,9 @@ export interface S3StoreOptions {
   readonly limits?: Partial<S3Limits>
 }
 
-const defaultLimits: S3Limits = { retry: defaultRetryPolicy, requestMs: 30_000, transferMs: 120_000, partBytes: 8 * 1024 * 1024 }
+/** The smallest part that S3 takes: three of them are in memory. */
+const partBytes = 5 * 1024 * 1024
+const defaultLimits: S3Limits = { retry: defaultRetryPolicy, requestMs: 30_000, transferMs: 120_000, partBytes }
 
 /** Archives in a bucket. */
 export function createS3Store({ limits, ...options }: S3StoreOptions): Store {

@@ -32,7 +32,7 @@ export interface UploadOptions {
 
 /** One part is filled while these are sent: three buffers in all. */
 const maxInFlight = 2
-/** S3 takes at most 10,000 parts; they double after each quarter, which with 8 MiB comes to 292 GiB. */
+/** S3 takes at most 10,000 parts; they double after each quarter, which with 5 MiB comes to 183 GiB. */
 const partsOfOneSize = 2500
 const typeOfAll = 'application/octet-stream'
 
