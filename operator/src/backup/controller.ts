@@ -5,7 +5,7 @@ import type { EventReason } from '../api/reasons.ts'
 import { childIndexes, instanceOf, podsByInstance } from '../instance/indexes.ts'
 import { notejamInstances } from '../instance/kinds.ts'
 import { isForbidden, isInvalid, isNamespaceTerminating } from '../kube/errors.ts'
-import { controllerOf, keyOf, keyToString, type KubeObject, type ObjectKey } from '../kube/object.ts'
+import { controllerOf, keyOf, keyToString, type ObjectKey } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
 import type { CacheReader } from '../runtime/cache.ts'
 import { findCondition } from '../runtime/conditions.ts'
@@ -141,6 +141,6 @@ function tellEnd(backup: NotejamBackup, status: BackupStatus, { recorder, cache 
   const event = { type: isGood ? 'Normal' : 'Warning', reason, action: 'Backup', note } as const
   recorder.event(backup, event)
   const { namespace = '' } = backup.metadata
-  const instance = cache.get<KubeObject>(notejamInstances, { namespace, name: backup.spec.instanceRef.name })
+  const instance = cache.get(notejamInstances, { namespace, name: backup.spec.instanceRef.name })
   if (instance !== undefined) recorder.event(instance, { ...event, related: backup })
 }

@@ -96,11 +96,17 @@ function planTrial(observation: RestoreObservation): RestorePlan {
       return end(observation, 'False', run.reason, run.message)
     case 'Succeeded': {
       const { backupID, rows, durationSeconds } = run.report ?? {}
-      return end(observation, 'True', 'Completed', `${String(backupID ?? 'The archive')} was restored on trial, and all of it was there`, {
-        ...(typeof backupID === 'string' ? { backupID } : {}),
-        ...(typeof rows === 'number' ? { restoredRows: rows } : {}),
-        ...(typeof durationSeconds === 'number' ? { durationSeconds: Math.round(durationSeconds) } : {}),
-      })
+      return end(
+        observation,
+        'True',
+        'Completed',
+        `${typeof backupID === 'string' ? backupID : 'The archive'} was restored on trial, and all of it was there`,
+        {
+          ...(typeof backupID === 'string' ? { backupID } : {}),
+          ...(typeof rows === 'number' ? { restoredRows: rows } : {}),
+          ...(typeof durationSeconds === 'number' ? { durationSeconds: Math.round(durationSeconds) } : {}),
+        },
+      )
     }
   }
 }
