@@ -222,6 +222,19 @@ describe.each([
     expect(await keysOf(samples.store)).not.toContain(archiveKey(owner, cutOff, 'data.age'))
   })
 
+  test('a user who may not look after unfinished uploads prunes all the same', async () => {
+    await using samples = await open()
+    await fill(samples)
+    const limited = withChanges(samples.store, {
+      dropUnfinished: () => Promise.reject(new StoreUnavailableError('not allowed', 'Denied')),
+    })
+    const notices: string[] = []
+
+    const result = await run(limited, { onNotice: (notice) => notices.push(notice) })
+
+    expect([result.deleted, result.unfinishedDropped, notices]).toEqual([3, 0, ['not allowed']])
+  })
+
   test('while no backup arrives nothing goes, and it is said why', async () => {
     await using samples = await open()
     for (const days of [3, 4, 5, 100, 101]) await putArchive(samples, { time: daysAgo(days) })

@@ -82,13 +82,25 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
     kept: kept.length,
     deleted: gone.archives.size,
     incompleteDeleted: gone.incomplete.size,
-    unfinishedDropped:
-      dryRun || plan.withheld !== undefined ? 0 : await store.dropUnfinished(new Date(plan.reference.getTime() - unfinishedMs)),
+    unfinishedDropped: dryRun || plan.withheld !== undefined ? 0 : await dropUnfinished(options, plan.reference),
     oldest: kept.at(-1)?.folder.startTime,
     usageBytes: listing.usageBytes - gone.bytes,
     broken: kept.flatMap(({ folder, problem }) => (problem === undefined ? [] : [{ backupID: folder.backupId, problem }])),
     foreign: listing.foreign,
     withheld: plan.withheld,
+  }
+}
+
+/** Not every user may look after uploads, nor does every server let one; that is no reason for a prune that is done to fail. */
+async function dropUnfinished({ store, onNotice }: PruneOptions, reference: Date): Promise<number> {
+  try {
+    return await store.dropUnfinished(new Date(reference.getTime() - unfinishedMs))
+  } catch (error) {
+    if (!(error instanceof StoreUnavailableError)) {
+      throw error
+    }
+    onNotice?.(messageOf(error))
+    return 0
   }
 }
 

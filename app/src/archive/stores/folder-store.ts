@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import type { Dirent } from 'node:fs'
-import { link, mkdir, open, readdir, rename, rmdir, stat, unlink, type FileHandle } from 'node:fs/promises'
+import { copyFile, constants, link, mkdir, open, readdir, rename, rmdir, stat, unlink, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { messageOf, ObjectExistsError, ObjectNotFoundError, StoreUnavailableError, type StoreFailure } from '../../errors.ts'
@@ -15,6 +15,8 @@ export interface FolderStoreOptions {
   readonly path: string
   /** A folder below it; empty is none. */
   readonly prefix?: string
+  /** Gives a file a second name; for tests, as file systems without hard links answer. */
+  readonly link?: typeof link
 }
 
 /** Files that are not whole yet; on the same file system, so that a rename brings them to their place. */
@@ -27,8 +29,10 @@ export class FolderStore implements Store {
   readonly place: string
   readonly #root: string
   readonly #base: string
+  readonly #link: typeof link
 
-  constructor({ name, path, prefix = '' }: FolderStoreOptions) {
+  constructor({ name, path, prefix = '', link: giveName = link }: FolderStoreOptions) {
+    this.#link = giveName
     this.name = name
     this.#root = path
     this.#base = join(path, checkPrefix(prefix))
@@ -154,7 +158,7 @@ export class FolderStore implements Store {
     for (let attempt = 1; ; attempt += 1) {
       try {
         await mkdir(dirname(target), { recursive: true })
-        await (overwrite ? rename(partial, target) : link(partial, target))
+        await (overwrite ? rename(partial, target) : this.#nameOnce(partial, target))
         return
       } catch (error) {
         if (codeOf(error) === 'EEXIST' && !overwrite) {
@@ -164,6 +168,21 @@ export class FolderStore implements Store {
           throw this.#failed(error, `cannot write ${key}`)
         }
       }
+    }
+  }
+
+  /**
+   * Gives a whole file its name, unless there is one of that name. Where the file system has no hard links (object stores that are mounted, some
+   * network shares) it is copied: a run that is killed just then leaves a manifest that is cut short, which is named as broken and is no backup.
+   */
+  async #nameOnce(partial: string, target: string): Promise<void> {
+    try {
+      await this.#link(partial, target)
+    } catch (error) {
+      if (!withoutLinks.has(codeOf(error) ?? '')) {
+        throw error
+      }
+      await copyFile(partial, target, constants.COPYFILE_EXCL)
     }
   }
 
@@ -215,6 +234,8 @@ export class FolderStore implements Store {
     return new ObjectNotFoundError(`store ${this.name} (${this.place}): ${key} is not there`, cause)
   }
 }
+
+const withoutLinks = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
 
 const failures: Readonly<Record<string, StoreFailure>> = {
   ENOENT: 'Missing',
