@@ -26,8 +26,6 @@ export interface ArchiveListing {
   readonly foreign: readonly string[]
   /** Bytes of all of ours. */
   readonly usageBytes: number
-  /** When the newest object was written, by the clock of the store; undefined when there is none. */
-  readonly newestModified: Date | undefined
 }
 
 /** An archive with what was read of it. */
@@ -55,7 +53,6 @@ export function sortListing(owner: ArchiveOwner, objects: Iterable<StoredObject>
   const folders = new Map<string, { readonly startTime: Date; readonly objects: Map<string, StoredObject> }>()
   const foreign: string[] = []
   let usageBytes = 0
-  let newest = 0
   for (const object of objects) {
     const [backupId = '', name = '', ...deeper] = object.key.slice(prefix.length).split('/')
     const startTime = backupIdTime(backupId)
@@ -68,7 +65,6 @@ export function sortListing(owner: ArchiveOwner, objects: Iterable<StoredObject>
       continue
     }
     usageBytes += object.size
-    newest = Math.max(newest, object.modified.getTime())
   }
   const all = [...folders]
     .map(([backupId, folder]) => describeFolder(backupId, folder.startTime, folder.objects))
@@ -78,7 +74,6 @@ export function sortListing(owner: ArchiveOwner, objects: Iterable<StoredObject>
     incomplete: all.filter((folder) => !folder.objects.has(objectNames.manifest)),
     foreign,
     usageBytes,
-    newestModified: newest === 0 ? undefined : new Date(newest),
   }
 }
 

@@ -65,7 +65,6 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
   const plan = decide({
     policy,
     now,
-    newestModified: listing.newestModified,
     archives: entries.map((entry) => ({
       backupId: entry.folder.backupId,
       startTime: entry.folder.startTime,

@@ -22,7 +22,7 @@ function daily(last: string, count: number): RetainedArchive[] {
 function plan(archives: readonly RetainedArchive[], more: Partial<RetentionInput> & { readonly at?: string } = {}): RetentionPlan {
   const newest = Math.max(...archives.map(({ storedTime }) => storedTime.getTime()))
   const now = more.at === undefined ? new Date(newest + hourMs) : new Date(more.at)
-  return planRetention({ policy: standard, incomplete: [], newestModified: new Date(newest), ...more, archives, now })
+  return planRetention({ policy: standard, incomplete: [], ...more, archives, now })
 }
 
 describe('a day', () => {
@@ -167,7 +167,7 @@ describe('nothing is removed', () => {
   })
 
   test('when there is nothing', () => {
-    expect(planRetention({ policy: standard, archives: [], incomplete, now: new Date(), newestModified: undefined })).toMatchObject({
+    expect(planRetention({ policy: standard, archives: [], incomplete, now: new Date() })).toMatchObject({
       remove: [],
       removeIncomplete: [],
       withheld: 'nothing is removed: there is no good archive',

@@ -39,8 +39,6 @@ export interface RetentionInput {
   readonly incomplete: readonly IncompleteArchive[]
   /** By the clock of whoever prunes. */
   readonly now: Date
-  /** When the newest object was written, by the clock of the store. */
-  readonly newestModified: Date | undefined
 }
 
 /** Why an archive is kept. */
@@ -173,18 +171,18 @@ function byStored(a: RetainedArchive, b: RetainedArchive): number {
 }
 
 /**
- * What ages are counted from. A clock that is ahead must not make everything old at once, so it is neither later than the store's newest object nor
- * later than the third newest day that has an archive: a wrong clock has to be wrong for three backups, and the store's with it, before it is believed.
- * With daily backups archives stay two days longer for it.
+ * What ages are counted from. A clock that is ahead must not make everything old at once, so it is never later than the third newest day that has an
+ * archive: a wrong clock has to be wrong for three backups, and the store's with it, before it is believed. With daily backups archives stay two days
+ * longer for it.
  */
-function referenceTime({ archives, now, newestModified }: RetentionInput): Date {
+function referenceTime({ archives, now }: RetentionInput): Date {
   const newestOfDay = new Map<Day, number>()
   for (const time of archives.map((archive) => ageTime(archive)).toSorted((a, b) => a.getTime() - b.getTime())) {
     newestOfDay.set(dayOf(time), time.getTime())
   }
   const times = [...newestOfDay.values()].toSorted((a, b) => b - a)
   const believed = times[believedAfterDays - 1] ?? times.at(-1) ?? now.getTime()
-  return new Date(Math.min(now.getTime(), believed, newestModified?.getTime() ?? now.getTime()))
+  return new Date(Math.min(now.getTime(), believed))
 }
 
 /**

@@ -197,11 +197,9 @@ class World {
     const { policy, firstDay } = policyOf(day, this.#options.changes)
     const seen = [...this.#archives.values()]
     const isLost = ({ onPageEdge }: SimulatedArchive) => torn && onPageEdge
-    const times = [...seen.map(({ storedTime }) => storedTime.getTime()), ...this.#incomplete.values()]
     const { remove, removeIncomplete } = this.#options.plan({
       policy,
       now: new Date(trueTime + this.#offset),
-      newestModified: times.length === 0 ? undefined : new Date(Math.max(...times)),
       archives: seen.filter((archive) => !isLost(archive)),
       incomplete: [
         ...[...this.#incomplete].map(([backupId, time]) => ({ backupId, lastModified: new Date(time) })),
