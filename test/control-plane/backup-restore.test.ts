@@ -112,6 +112,18 @@ describe('a restore in place', () => {
     expect(scene.kubelet.restores).toEqual([])
   })
 
+  it('fills a database that lost everything as it would a new one, for its mark is lost too', async () => {
+    const scene = await servedScene()
+    scene.kubelet.dataEndings.set('backup', { exitCode: 0, outcome: 'NothingToBackUp' })
+
+    await createRestore(scene, 'back')
+    await restoreUntil(scene, 'back', 'True', 'Completed')
+
+    const { args = [] } = scene.kubelet.restores[0] ?? {}
+    expect(args).toContain('--bootstrap')
+    expect(args).not.toContain('--confirm')
+  })
+
   it('brings the app back on what was there when the restore fails, and lets the next one have its turn', async () => {
     const scene = await servedScene()
     scene.kubelet.dataEndings.set('restore', { exitCode: 8, outcome: 'Failed', message: 'a byte differs' })

@@ -1,15 +1,17 @@
-import type { NotejamBackupStore, NotejamInstance, NotejamRestore } from '../api/notejam.ts'
+import type { NotejamBackup, NotejamBackupStore, NotejamInstance, NotejamRestore } from '../api/notejam.ts'
 import { restoreID } from '../instance/release/restore.ts'
 import type { RestoreRequest, Stall } from '../instance/release/types.ts'
 import type { SecretsState } from '../instance/secrets.ts'
 import { keyToString } from '../kube/object.ts'
+import { findCondition } from '../runtime/conditions.ts'
 import type { ReconcileContext } from '../runtime/reconciler.ts'
 import { restoresByInstance } from './backup-indexes.ts'
 import { hasEnded } from './backup-planner.ts'
-import { notejamBackupStores, notejamRestores } from './kinds.ts'
+import { notejamBackups, notejamBackupStores, notejamRestores } from './kinds.ts'
 import { bootstraps } from './bootstrap.ts'
 import type { InstanceStores } from './resources/data-pod.ts'
 import type { ArchiveChoice, RestoreJobInput } from './resources/restore-job.ts'
+import { operationBackupName } from './resources/names.ts'
 import type { NamedStore } from './resources/store-pod.ts'
 
 /** What the Job of a restore is made of beside the instance. */
@@ -45,9 +47,17 @@ export function observeRestore(instance: NotejamInstance, stores: InstanceStores
       stores,
       archive: archiveOf(restore),
       deadlineSeconds: restore.spec.deadlineSeconds ?? defaultDeadlineSeconds,
-      bootstrap: false,
+      bootstrap: isEmpty(instance, context),
     },
   }
+}
+
+/** Whether the safety backup found nothing: a database that lost everything, its mark too, is filled as a new one is. */
+function isEmpty({ metadata, status }: NotejamInstance, { cache }: ReconcileContext): boolean {
+  if (status?.operation === undefined) return false
+  const key = { namespace: metadata.namespace ?? '', name: operationBackupName({ metadata }, status.operation.id) }
+  const backup = cache.get<NotejamBackup>(notejamBackups, key)
+  return findCondition(backup?.status?.conditions, 'Succeeded')?.reason === 'NothingToBackUp'
 }
 
 const defaultDeadlineSeconds = 14_400
