@@ -77,6 +77,14 @@ describe('a restore in place', () => {
     expect(summary(planRelease(observe(more)))).toBe(expected)
   })
 
+  it('takes down the mark that the database has afterwards', () => {
+    const { address: _address, ...mark } = { ...identity, fingerprint: 'another' }
+
+    const plan = planRelease(observe({ operation: at('Migrating'), job: { type: 'Succeeded', identity: mark } }))
+
+    expect(plan.identity).toEqual({ ...mark, address: 'here' })
+  })
+
   it('takes down what was restored, by the UID of its NotejamRestore', () => {
     const operation = at('RollingOut', { restored: { backupID: 'b', rows: 3 } })
 

@@ -1,6 +1,7 @@
 import type { LastRestore, Operation } from '../../api/notejam.ts'
 import { clip, type ReasonOf } from '../../api/reasons.ts'
 import { metaTime } from '../../runtime/conditions.ts'
+import { seenAt } from './fence.ts'
 import { deployOf, enter, isHeld, journalVersion, keep, keptMessage } from './journal.ts'
 import type { Draft, PlannedEvent, ReleasePlan, RestoreRequest, Step } from './types.ts'
 
@@ -95,7 +96,9 @@ function continueJob(draft: Draft, operation: Operation): ReleasePlan {
     case 'Failed':
       return failed(draft, operation, job.reason === 'DatabaseFenced' ? 'Fenced' : reason, job.message)
     case 'Succeeded': {
-      if (isMigration) return enter(draft, operation, 'RollingOut')
+      // A database that was empty has another mark now.
+      const identity = job.identity === undefined ? draft.identity : seenAt(job.identity, draft.address)
+      if (isMigration) return enter({ ...draft, identity }, operation, 'RollingOut')
       const restored: Operation = { ...operation, restored: job.restored ?? {} }
       return enter({ ...draft, operation: restored }, restored, 'Migrating')
     }
