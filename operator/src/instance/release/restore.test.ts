@@ -103,10 +103,10 @@ describe('an instance that begins with an archive', () => {
     const job: JobState = { type: 'Succeeded', pending: 0, ...found }
     return [operation.step, ...follow({ ...observation, release: next, operation, identity: mark, job, rolloutOf: complete })]
   }
-  const steps = (strategy: Strategy, bootstraps: boolean): readonly string[] =>
+  const steps = (strategy: Strategy, bootstraps: boolean, mark?: typeof identity): readonly string[] =>
     follow(
       observe({
-        ...{ release: undefined, identity: undefined, restore: undefined, appGone: true, wantsPods: false },
+        ...{ release: undefined, identity: mark, restore: undefined, appGone: true, wantsPods: false },
         policy: { ...policy, strategy, seeds: strategy !== 'BackupThenMigrate', bootstraps },
         environment: strategy === 'Wipe' ? 'Development' : 'Test',
       }),
@@ -119,5 +119,9 @@ describe('an instance that begins with an archive', () => {
   ])('%s: restores first, and neither wipes nor seeds', (strategy, withArchive, without) => {
     expect(steps(strategy, true)).toEqual(withArchive)
     expect(steps(strategy, false)).toEqual(without)
+  })
+
+  it('is not wiped by another attempt either, when its mark is known', () => {
+    expect(steps('Wipe', true, { ...identity, environment: 'Development' })).toEqual(['Restoring', 'Inspecting', 'Migrating', 'RollingOut'])
   })
 })
