@@ -1,7 +1,7 @@
 # Every target first brings what it needs (test/cluster/node.sh, test/cluster/): see `make help`.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help up down status test test-unit test-control-plane test-app test-cluster proof bench-operator bench-app lint format clean
+.PHONY: help up down status test test-unit test-control-plane test-app test-cluster proof bench-operator bench-app bench-data lint format clean
 
 # Which cluster `make up` uses: local (built from Go modules, needs root on Linux), kind, or current (the kubeconfig in force).
 CLUSTER ?= local
@@ -45,6 +45,9 @@ bench-operator: ## speed, memory and calls of the operator beside a Go controlle
 
 bench-app: ## speed of the app beside a bare server
 	@$(NODE) test/bench/app.ts
+
+bench-data: ## speed and memory of backup and restore beside the raw tools
+	@$(NODE) test/bench/data.ts
 
 lint: ## types, lint, format, dead code, layers, charts, docs
 	@$(NODE) test/lint/run.ts

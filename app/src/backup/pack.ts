@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { pipeline } from 'node:stream/promises'
 import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib'
 import { startTool, type Tool } from './child.ts'
+import { tidily } from './collect-young.ts'
 
 /** Of the data before compression and encryption. */
 export interface ContentFacts {
@@ -29,7 +30,7 @@ type Bytes = AsyncIterable<Uint8Array>
 
 /** zstd's own default: its next levels cost more processor time than `age` and the dump together. */
 const level = 3
-const chunkSize = 256 * 1024
+const chunkSize = 64 * 1024
 
 /**
  * Compresses and encrypts in constant memory.
@@ -78,7 +79,7 @@ export async function* unpack(source: Bytes, { identityFile, signal }: UnpackOpt
       : Promise.all([pipeline([watched.bytes, age.stdin], { signal: either }), pipeline([age.stdout, zstd], { signal: either })])
   feeding.catch(() => undefined)
   try {
-    yield* zstd as Bytes
+    yield* tidily(zstd)
     await endOf({ source: watched, feeding, tool: age, signal })
   } catch (error) {
     await endOf({ source: watched, feeding, tool: age, signal })
@@ -112,7 +113,7 @@ function watch(source: Bytes): Watched {
       throw error
     }
   }
-  return { bytes: bytes(), facts: () => ({ sizeBytes, sha256: hash.digest('hex') }), failure: () => failure }
+  return { bytes: tidily(bytes()), facts: () => ({ sizeBytes, sha256: hash.digest('hex') }), failure: () => failure }
 }
 
 interface Ends {

@@ -36,10 +36,15 @@ export class RowSum {
   readonly #sums = Array.from({ length: lanes }, () => 0)
   readonly #carried = Array.from({ length: lanes }, () => 0n)
 
-  add(encodedRow: Uint8Array): void {
-    const digest = hash('sha256', encodedRow, 'buffer')
+  /** @param encodedRow a text stands for its UTF-8 */
+  add(encodedRow: Uint8Array | string): void {
+    // As a text: a buffer for each row is memory outside the heap, which is collected late.
+    const digest = hash('sha256', encodedRow, 'latin1')
     for (let lane = 0; lane < lanes; lane += 1) {
-      this.#sums[lane] = (this.#sums[lane] ?? 0) + digest.readUInt32BE(lane * 4)
+      const at = lane * 4
+      const high = (digest.charCodeAt(at) << 8) | digest.charCodeAt(at + 1)
+      const low = (digest.charCodeAt(at + 2) << 8) | digest.charCodeAt(at + 3)
+      this.#sums[lane] = (this.#sums[lane] ?? 0) + high * 65_536 + low
     }
     this.rows += 1
     if (this.rows % exactAdditions === 0) this.#carry()

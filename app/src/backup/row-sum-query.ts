@@ -31,9 +31,9 @@ export function tableSum(name: string, row: SumRow | undefined): TableSum {
   return { name, rows: Number(row['n']), hash: hashOfLanes(Array.from({ length: lanes }, (_, at) => row[`l${at}`] ?? 0)) }
 }
 
-/** A query that answers each row of a table of SQLite as one blob, encoded as `row-hash.ts` says. */
+/** A query that answers each row of a table of SQLite as one text, encoded as `row-hash.ts` says. */
 export function encodedRowsQuery(table: SummedTable): string {
-  return `select cast(${encodedRow('sqlite', table.columns)} as blob) from ${quoted('sqlite', table.name)}`
+  return `select ${encodedRow('sqlite', table.columns)} from ${quoted('sqlite', table.name)}`
 }
 
 const laneSum = {

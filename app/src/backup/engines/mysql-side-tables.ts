@@ -20,21 +20,22 @@ export async function* intoSideTables(dump: AsyncIterable<Uint8Array>, prefix: s
   /** What of a line that is no row came so far; undefined inside a row. */
   let line: Uint8Array[] | undefined = []
   for await (const chunk of dump) {
-    const out: Uint8Array[] = []
-    let at = 0
-    while (at < chunk.length) {
+    /** Where rows begin that were not passed on yet. */
+    let passed = 0
+    for (let at = 0; at < chunk.length;) {
       if (line !== undefined && line.length === 0 && chunk[at] === rowStart) line = undefined
       const end = chunk.indexOf(newline, at)
-      const part = chunk.subarray(at, end === -1 ? chunk.length : end + 1)
-      at += part.length
-      if (line === undefined) out.push(part)
-      else line.push(part)
-      if (end !== -1) {
-        if (line !== undefined) out.push(Buffer.from(rewriteLine(Buffer.concat(line).toString(), prefix)))
-        line = []
+      const next = end === -1 ? chunk.length : end + 1
+      if (line !== undefined) {
+        if (passed < at) yield chunk.subarray(passed, at)
+        passed = next
+        line.push(chunk.subarray(at, next))
+        if (end !== -1) yield Buffer.from(rewriteLine(Buffer.concat(line).toString(), prefix))
       }
+      if (end !== -1) line = []
+      at = next
     }
-    if (out.length > 0) yield out.length === 1 && out[0] !== undefined ? out[0] : Buffer.concat(out)
+    if (passed < chunk.length) yield passed === 0 ? chunk : chunk.subarray(passed)
   }
   if (line !== undefined && line.length > 0) yield Buffer.from(rewriteLine(Buffer.concat(line).toString(), prefix))
 }

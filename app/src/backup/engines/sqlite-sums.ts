@@ -17,7 +17,7 @@ export async function sqliteSums(file: DatabaseSync, tables: readonly string[], 
     let turnEnds = performance.now() + turnMs
     for (const row of file.prepare(queryOf(file, name)).iterate()) {
       const [value] = Object.values(row)
-      if (!(value instanceof Uint8Array)) throw new Error(`a row of ${name} could not be read`)
+      if (typeof value !== 'string') throw new Error(`a row of ${name} could not be read`)
       sum.add(value)
       if (performance.now() > turnEnds) {
         await nextTurn()
@@ -32,7 +32,7 @@ export async function sqliteSums(file: DatabaseSync, tables: readonly string[], 
 
 function queryOf(file: DatabaseSync, name: string): string {
   const virtual = file.prepare(`select 1 from sqlite_master where name = ? and sql like 'create virtual table%'`).get(name) !== undefined
-  if (virtual) return `select cast(id || ':' || hex(sz) as blob) from "${name}_docsize"`
+  if (virtual) return `select id || ':' || hex(sz) from "${name}_docsize"`
   const columns = file.prepare('select name from pragma_table_info(?) order by cid').all(name)
   return encodedRowsQuery({ name, columns: columns.map((column) => String(column['name'])) })
 }

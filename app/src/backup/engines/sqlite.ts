@@ -12,7 +12,7 @@ import { sqliteSums } from './sqlite-sums.ts'
 /** Pages of one step: more than any file has. */
 const allPages = 2_147_483_647
 /** Bytes of one read of the copy. */
-const readBytes = 256 * 1024
+const readBytes = 64 * 1024
 
 /**
  * SQLite: its online backup API copies the file into the scratch folder, all pages in one step, in a thread of its own: writers are not held up (the
