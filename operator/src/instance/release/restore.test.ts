@@ -67,7 +67,16 @@ describe('a restore in place', () => {
     ['brings the app back when it is not', { operation: at('Migrating'), job: bad }, 'RollingOut, MigrationFailed'],
     ['waits for the pods', { operation: at('RollingOut') }, 'RollingOut'],
     ['ends with them', { operation: at('RollingOut'), rolloutOf: complete }, 'idle, Succeeded'],
+    ['does not wait for pods after a failure', { operation: at('RollingOut', { reason: 'RestoreFailed' }) }, 'idle, Failed RestoreFailed'],
     ['ends as it failed', { operation: at('RollingOut', { reason: 'RestoreFailed' }), rolloutOf: complete }, 'idle, Failed RestoreFailed'],
+    [
+      'ends when the pods do not come in time',
+      {
+        operation: at('RollingOut', { stepTime: '2025-12-31T23:54:59Z' }),
+        rolloutOf: () => ({ type: 'Progressing', degraded: true, message: 'm' }),
+      },
+      'idle, Failed RolloutFailed',
+    ],
     [
       'ends when the pods do not come',
       { operation: at('RollingOut'), rolloutOf: () => ({ type: 'Failed', reason: 'RolloutDeadlineExceeded', message: 'm' }) },

@@ -118,10 +118,19 @@ function comeBack(draft: Draft, operation: Operation): ReleasePlan {
   const failure = operation.reason === undefined ? undefined : { reason: operation.reason, message: operation.message ?? '' }
   const facts = { uid: uidOf(draft, operation), startTime: operation.startTime, step: operation.step, ...operation.restored }
   const idle: Draft = { ...draft, operation: undefined }
-  if (state === undefined || state.type === 'Complete' || !draft.wantsPods) return end(idle, facts, failure)
-  if (state.type === 'Failed') return end(idle, facts, failure ?? { reason: 'RolloutFailed', message: state.message })
-  return keep(draft)
+  // After a failure nobody waits: what the database holds may be why the pods cannot come back, and another restore the way out.
+  if (failure !== undefined || state === undefined || state.type === 'Complete' || !draft.wantsPods) return end(idle, facts, failure)
+  if (state.type === 'Failed') return end(idle, facts, { reason: 'RolloutFailed', message: state.message })
+  // A Deployment that was complete before counts no progress when it is scaled up again, so it would never say that it failed.
+  const due =
+    Date.parse(operation.stepTime ?? operation.startTime) + (draft.policy.progressDeadlineSeconds ?? defaultProgressSeconds) * 1000
+  if (draft.now < due) return { ...keep(draft), wakeAt: due }
+  const message = `The pods did not come back within spec.release.rollout.progressDeadlineSeconds${state.type === 'Progressing' ? `: ${state.message}` : ''}`
+  return end(idle, facts, failure ?? { reason: 'RolloutFailed', message })
 }
+
+/** Seconds; the static default of the schema. */
+const defaultProgressSeconds = 300
 
 /** The journal knows the beginning of the UID, which its NotejamRestore completes. */
 function uidOf({ restore }: Draft, { id }: Operation): string {

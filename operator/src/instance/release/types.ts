@@ -37,6 +37,8 @@ export interface ReleasePolicy {
   readonly missingBackup: 'Refuse' | 'Accept'
   readonly contractAfterSeconds: number
   readonly migrationDeadlineSeconds: number
+  /** How long pods that were stopped for a restore may take to come back; 300 if not given. */
+  readonly progressDeadlineSeconds?: number
   /** Whether generated data is asked for. */
   readonly seeds: boolean
   /** Whether the instance is still to begin with an archive. */
