@@ -148,6 +148,7 @@ function decide(observation: Observation): ReleasePlan {
       missingBackup: spec.release?.missingBackup ?? 'Refuse',
       contractAfterSeconds: spec.release?.contractAfterSeconds ?? defaultContractAfterSeconds,
       migrationDeadlineSeconds: policy.migrationDeadlineSeconds,
+      progressDeadlineSeconds: policy.progressDeadlineSeconds,
       seeds: spec.seed !== undefined,
       bootstraps: bootstraps(instance),
     },
