@@ -183,6 +183,11 @@ function inputOf({ stdin, done }: Tool): Writable {
       stdin.end()
       callback()
     },
+    // An archive that fails is the end of the tool, which would wait for the rest of it.
+    destroy: (error, callback) => {
+      if (error !== null) stdin.destroy()
+      callback(error)
+    },
   })
 }
 
