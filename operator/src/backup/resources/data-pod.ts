@@ -10,6 +10,7 @@ import {
   pullPolicy,
   pullSecrets,
   type Variable,
+  databaseWait,
 } from '../../instance/resources/pod.ts'
 import { paths, secretKeyEntry, type PodInput } from '../../instance/resources/render-input.ts'
 import { storeEnvironment, storeMounts, storeVolumes, type NamedStore, type StoreRole, type StoreUse } from './store-pod.ts'
@@ -71,7 +72,7 @@ export function dataContainer(input: DataPodInput, { name, args, use, stores, da
     ...pullPolicy(input),
     ...hardenedContainer(),
     env: [
-      ...(database ? databaseEnvironment(input) : []),
+      ...(database ? [...databaseEnvironment(input), databaseWait] : []),
       ...(database && input.withoutKey !== true ? [{ name: 'SECRET_KEY_FILE', value: `${paths.secrets}/${secretKeyEntry}` }] : []),
       ...identity(instance),
       { name: 'NOTEJAM_IMAGE', value: image },

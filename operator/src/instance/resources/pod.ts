@@ -38,6 +38,9 @@ export type Variable =
     }
   | { readonly name: string; readonly valueFrom: { readonly fieldRef: { readonly fieldPath: string } } }
 
+/** For Jobs: how long they wait for a server that restarts or fails over, for which no release, backup or restore is given up. */
+export const databaseWait: Variable = { name: 'DATABASE_WAIT_SECONDS', value: '30' }
+
 /** Settings that every command of the image gets. */
 export function commonEnvironment(input: PodInput): readonly Variable[] {
   const { instance, policy } = input

@@ -7,6 +7,7 @@ import {
   commonEnvironment,
   commonMounts,
   commonVolumes,
+  databaseWait,
   hardenedContainer,
   hardenedPod,
   podPlacement,
@@ -35,9 +36,6 @@ export const exitLocked = 3
 
 /** Pods that may fail in a row for a lock: with the Job's backoff of 10, 20, 40 … seconds, five minutes. */
 const lockedRetries = 5
-
-/** Seconds for which a Job waits for a server that restarts or fails over: a release is not given up for that. */
-const databaseWaitSeconds = 30
 
 /** Seconds that a pod gets to end after its deadline; the Job's own deadline comes after that, so that the pod is still there to say what it did. */
 const stopSeconds = 10
@@ -125,8 +123,7 @@ function buildContainer(input: ReleaseJobInput) {
   if (phase === 'smoke' || phase === 'verify') return base
   const adopt = input.instance.spec.database.adopt?.instanceUID
   const takeOver = phase === 'expand' && adopt !== undefined ? [{ name: 'NOTEJAM_ADOPT', value: adopt }] : []
-  const wait = { name: 'DATABASE_WAIT_SECONDS', value: String(databaseWaitSeconds) }
-  return { ...base, env: [...commonEnvironment(input), ...takeOver, wait], volumeMounts: commonMounts(input) }
+  return { ...base, env: [...commonEnvironment(input), ...takeOver, databaseWait], volumeMounts: commonMounts(input) }
 }
 
 function argumentsOf(input: ReleaseJobInput): readonly string[] {
