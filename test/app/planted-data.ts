@@ -98,7 +98,7 @@ export async function plantData({ db, engine }: OpenDatabase, notesPerUser = 3):
     const pad = { user_id: userId, name: padName, name_key: nameKey(padName), note_count: notesPerUser, created_at: at, updated_at: at }
     const padId = await insertWithId(db, engine, 'pads', pad)
     const deletion = `deletion-${ascii()}`
-    const gonePad = `${word()}`
+    const gonePad = word()
     await insertWithId(db, engine, 'pads', {
       ...pad,
       name: gonePad,

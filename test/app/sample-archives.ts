@@ -24,7 +24,7 @@ export interface SampleStore extends AsyncDisposable {
   /** What a command gets to reach it. */
   readonly environment: Readonly<Record<string, string>>
   /** Puts an object there as others do, written at this time. */
-  put(key: string, text: string, time: Date): Promise<void>
+  readonly put: (key: string, text: string, time: Date) => Promise<void>
 }
 
 /** What a sample archive is like. */

@@ -5,6 +5,7 @@ import { silentProgress } from '../cluster/progress.ts'
 import { openCluster } from '../cluster/start-cluster.ts'
 import { waitFor } from '../cluster/wait-for.ts'
 import { exampleInstance, examples } from '../support/examples.ts'
+import { kubectlFor, type Kubectl } from '../support/kubectl.ts'
 import { testNamespace } from '../support/namespace.ts'
 import { NotejamClient } from '../support/notejam-client.ts'
 import { conditionOf, instanceHas, instanceObject, instanceReady, setImage, urlOf } from './instance.ts'
@@ -17,8 +18,20 @@ const instanceType = { apiVersion: 'notejam.io/v1', kind: 'NotejamInstance' }
 
 /** The servers as the local images have them: Debian's packages, with an entrypoint that the operator does not use. */
 const engines = [
-  { example: 'development/postgresql', image: 'postgres' },
-  { example: 'development/mariadb', image: 'mariadb' },
+  {
+    example: 'development/postgresql',
+    image: 'postgres',
+    ask: 'PGPASSWORD=$(cat /run/secrets/database/password) psql -Atc "select 7" "host=localhost user=notejam dbname=notejam $0"',
+    verified: 'sslmode=verify-full sslrootcert=/run/secrets/database/ca.crt',
+    inClear: 'sslmode=disable',
+  },
+  {
+    example: 'development/mariadb',
+    image: 'mariadb',
+    ask: 'mariadb --no-defaults --protocol=tcp --host=localhost --user=notejam --password="$(cat /run/secrets/database/password)" $0 -Ne "select 7"',
+    verified: '--ssl-ca=/run/secrets/database/ca.crt --ssl-verify-server-cert',
+    inClear: '--skip-ssl',
+  },
 ] as const
 
 /** Says that it is the PostgreSQL of many years from now. */
@@ -31,8 +44,10 @@ describe('a built-in database', () => {
   const { kubeconfig, ingressUrl, images, name: clusterName } = inject('cluster')
   const api = ApiClient.fromKubeconfig(kubeconfig)
   const servers = new Map<string, string>()
+  let kubectl: Kubectl
 
   beforeAll(async () => {
+    kubectl = await kubectlFor(kubeconfig)
     await using cluster = await openCluster(clusterName)
     for (const { image } of engines) {
       servers.set(image, (await publishImage(image, cluster.registry, { progress: silentProgress })).reference)
@@ -73,6 +88,11 @@ describe('a built-in database', () => {
         const read = async (): Promise<boolean> => (await person.get(`/notes/${note}/`)).body.includes('and the bread')
         await waitFor(read, { what: `the note being served on ${engine.image}`, timeoutMs: 60_000, intervalMs: 250 })
       }
+
+      const ask = async (how: string): Promise<string> =>
+        await kubectl.run(['exec', '--namespace', namespace, 'notes-database-0', '--', 'sh', '-c', `${engine.ask} 2>&1 || true`, how])
+      expect((await ask(engine.verified)).trim()).toBe('7')
+      expect(await ask(engine.inClear), 'the server asked in clear, with the right password').toMatch(/no encryption|denied|insecure/i)
 
       // Without a grace period: the server is killed in the middle of whatever it does.
       const killed = (await serverPod())?.metadata.uid

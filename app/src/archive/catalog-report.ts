@@ -38,7 +38,7 @@ export function catalogReport({ listing, entries, newestVerified, maxBytes }: Ca
   return { ...report, backups }
 }
 
-function time<Name extends string>(name: Name, value: Date | undefined) {
+function time(name: 'oldest' | 'newest' | 'newestVerified', value: Date | undefined) {
   return value === undefined ? {} : { [name]: value.toISOString() }
 }
 

@@ -6,7 +6,7 @@ export interface Duplicate {
   readonly first: AsyncIterable<Uint8Array>
   readonly second: AsyncIterable<Uint8Array>
   /** Says that nobody reads the second any more. */
-  leave(): void
+  readonly leave: () => void
 }
 
 /**

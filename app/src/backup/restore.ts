@@ -146,7 +146,7 @@ async function erasedLists({ db, store, claim }: RestoreOptions, ledger: Ledger,
   const listed = await readErased(store, owner)
   const own = claim.instanceUid === owner.instanceUid ? [] : await readErased(store, { ...owner, instanceUid: claim.instanceUid })
   if (!ledger.applied.some((row) => row.tables_created.split(' ').includes('erased_accounts'))) return mergeErased(listed, own)
-  const { rows } = await sql<{ id_hash: string; erased_at: number }>`select id_hash, erased_at from erased_accounts`.execute(db)
+  const { rows } = await sql<{ id_hash: string; erased_at: number | string }>`select id_hash, erased_at from erased_accounts`.execute(db)
   const here = rows.map((row) => ({ idHash: row.id_hash, erasedAt: Number(row.erased_at) }))
   return mergeErased(listed, own, here)
 }

@@ -33,6 +33,7 @@ function masked<T extends keyof Database>(columns: Columns<T>): { readonly colum
   return { columns }
 }
 
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- it says whose columns they must be
 function emptied<T extends keyof Database>(...columns: readonly (keyof Database[T] & string)[]): TableRule {
   return { emptied: columns }
 }

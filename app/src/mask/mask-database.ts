@@ -153,7 +153,7 @@ async function nextBatch(db: Kysely<Database>, table: string, columns: readonly 
     sum += Number(size)
     return sum <= batchCharacters
   })
-  return (fitting.length === 0 ? rows.slice(0, 1) : fitting).map(({ id }) => Number(id))
+  return (fitting.length === 0 ? rows.slice(0, 1) : fitting).map(({ id }) => id)
 }
 
 async function maskRows(db: Kysely<Database>, ids: readonly number[], options: TableOptions): Promise<void> {
@@ -182,7 +182,7 @@ function readColumns(table: string, treated: TableOptions['treated']): string[] 
 }
 
 function maskRow(row: Row, { table, treated, pseudonyms }: TableOptions): Row {
-  const masked: Record<string, unknown> & { readonly id: number } = { ...row, id: Number(row.id) }
+  const masked: Record<string, unknown> & { readonly id: number } = { ...row }
   for (const [column, treatment] of treated) {
     const value = row[column]
     if (typeof treatment === 'string' && typeof value === 'string') {
