@@ -276,7 +276,7 @@ describe('stores that fail', () => {
     const without = await world.run(database, onDemand, { SECOND_STORE_PATH: join(other.folder, 'nowhere') })
 
     expect(both.report['copies']).toEqual([
-      { store: 'store', state: 'Stored' },
+      { store: 'primary', state: 'Stored' },
       { store: 'second', state: 'Stored' },
     ])
     const [first, second] = [await world.manifests(), await other.manifests()]

@@ -2,7 +2,10 @@ import type { NotejamInstance } from '../api/notejam.ts'
 import { keyOf, keyToString, type ObjectKey } from '../kube/object.ts'
 import type { SecretsState } from './secrets.ts'
 
-/** A change of a Secret that is that much younger than its last reading is found by the next reading, minutes later, as one that comes after a pass. */
+/**
+ * A Secret that changes so soon after its last reading is found by the next one: with an edit of the spec, else minutes later, as one that changes after a
+ * pass.
+ */
 const freshMs = 1000
 
 interface Memory {

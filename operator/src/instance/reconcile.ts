@@ -103,7 +103,9 @@ export function createInstanceReconciler({ randomKey, random, backupMetrics = no
         const applied = await act(observation, plan, memory, context)
         hasProblems ||= applied.problems.length > 0
       }
-      if (known !== undefined && !memory.hasFreshSecrets(instance, context.clock.monotonic())) {
+      // Whoever edits the spec has often changed a Secret with it.
+      const isEdited = instance.metadata.generation !== instance.status?.observedGeneration
+      if (known !== undefined && (isEdited || !memory.hasFreshSecrets(instance, context.clock.monotonic()))) {
         const read = await readSecretsOf(instance, context, randomKey)
         memory.readSecrets(instance, read, context.clock.monotonic())
         if (!sameJson(known, memory.secretsFor(instance))) return after(againSeconds)
