@@ -241,10 +241,8 @@ async function removeOld(engine: DockerEngine, recipe: ImageRecipe): Promise<voi
   const images = await engine.listImages(`notejam.local/${recipe.name}`)
   // What it stands on may be the oldest of all, and is wanted for the next variant.
   const wanted = new Set([recipe, recipe.on].flatMap((each) => (each === undefined ? [] : [localTag(each)])))
-  const old = images
-    .filter(({ tag }) => !wanted.has(tag))
-    .toSorted((a, b) => b.created - a.created)
-    .slice(keptImages)
+  const others = images.filter(({ tag }) => !wanted.has(tag))
+  const old = others.toSorted((a, b) => b.created - a.created).slice(keptImages - (images.length - others.length))
   for (const image of old) await engine.untag(image.tag)
 }
 
