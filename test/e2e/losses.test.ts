@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject } from 'vitest'
 import { type ObjectStore, startObjectStore } from '../app/object-store.ts'
 import { ApiClient } from '../cluster/api-client.ts'
 import { openCluster } from '../cluster/start-cluster.ts'
@@ -9,6 +9,7 @@ import { NotejamClient } from '../support/notejam-client.ts'
 import { backupType, createBackupStore, createStoreAccess, endOf, restoreType, runToEnd, type StoreAccess } from './backup-store.ts'
 import { hostOf, instanceReady } from './instance.ts'
 import { createCertificate, productionInstance, startPostgres } from './production.ts'
+import { storySteps } from './story-steps.ts'
 
 const name = 'notes'
 const email = 'ada@example.org'
@@ -22,7 +23,8 @@ describe('what was lost comes back', () => {
   let namespace: string
   let person: NotejamClient
   let note: number
-  let failed = false
+  const story = storySteps()
+  const { step } = story
 
   beforeAll(async () => {
     await using cluster = await openCluster(clusterName)
@@ -34,21 +36,12 @@ describe('what was lost comes back', () => {
   })
 
   afterAll(async () => {
-    if (failed) await keepDiagnostics(api, namespace, 'losses')
+    if (story.failed) await keepDiagnostics(api, namespace, 'losses')
     await person.close()
     await deleteNamespace(api, namespace)
     await api.close()
     await store[Symbol.asyncDispose]()
   })
-
-  const step = (title: string, run: () => Promise<void>): void => {
-    it(title, async () => {
-      expect(failed, 'an earlier loss was not made good').toBe(false)
-      failed = true
-      await run()
-      failed = false
-    })
-  }
 
   const noteIsThere = async (): Promise<void> => {
     const page = await waitFor(

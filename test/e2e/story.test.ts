@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject } from 'vitest'
 import { ApiClient, type KubeObject } from '../cluster/api-client.ts'
 import { waitFor } from '../cluster/wait-for.ts'
 import { keepDiagnostics } from '../support/diagnostics.ts'
@@ -16,6 +16,7 @@ import {
   setImage,
   urlOf,
 } from './instance.ts'
+import { storySteps } from './story-steps.ts'
 import { restartKubelets } from './nodes.ts'
 import { writeNoteInBrowser } from './browser.ts'
 
@@ -34,7 +35,8 @@ describe('the life of an instance', () => {
   let namespace: string
   let person: NotejamClient
   let noteId: number
-  let failed = false
+  const story = storySteps()
+  const { step } = story
 
   beforeAll(async () => {
     namespace = await createNamespace(api, { prefix: 'story', podSecurity: 'restricted' })
@@ -42,20 +44,11 @@ describe('the life of an instance', () => {
   })
 
   afterAll(async () => {
-    if (failed) await keepDiagnostics(api, namespace, 'story')
+    if (story.failed) await keepDiagnostics(api, namespace, 'story')
     await person.close()
     await deleteNamespace(api, namespace)
     await api.close()
   })
-
-  const step = (title: string, run: () => Promise<void>): void => {
-    it(title, async () => {
-      expect(failed, 'an earlier step of the story failed').toBe(false)
-      failed = true
-      await run()
-      failed = false
-    })
-  }
 
   const noteIsThere = async (): Promise<void> => {
     const page = await waitFor(

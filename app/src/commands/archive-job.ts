@@ -1,9 +1,13 @@
+import type { Logger } from 'pino'
 import { AppError, ConfigError, exitCodes } from '../errors.ts'
 import type { ArchiveOwner } from '../archive/layout.ts'
 import { openStore, requireStoreConfig } from '../archive/stores/open-store.ts'
 import type { StoreConfig, StoreRole } from '../archive/stores/store-config.ts'
 import type { Store } from '../archive/stores/store.ts'
 import type { ArchiveChoice, ArchiveSource } from '../backup/find-archive.ts'
+
+/** Names of Kubernetes, as parts of a path in a store. */
+const pathPart = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -13,7 +17,7 @@ export function ownerFrom(environment: Environment): ArchiveOwner {
   const need = (name: string, what: string): string => {
     const value = environment[name] ?? ''
     if (value === '') problems.push(`${name}: is not set; archives lie below the ${what}`)
-    else if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(value)) problems.push(`${name}: must be letters, digits, dots and dashes`)
+    else if (!pathPart.test(value)) problems.push(`${name}: must be letters, digits, dots and dashes`)
     return value
   }
   const owner = {
@@ -30,7 +34,7 @@ export function sourceFrom(from: string | undefined, environment: Environment): 
   if (from === undefined) return ownerFrom(environment)
   const [namespace = '', instance = '', instanceUid, ...more] = from.split('/')
   const parts = [namespace, instance, ...(instanceUid === undefined ? [] : [instanceUid])]
-  if (more.length > 0 || !parts.every((part) => /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(part))) {
+  if (more.length > 0 || !parts.every((part) => pathPart.test(part))) {
     throw invalid(`--from takes NAMESPACE/INSTANCE or NAMESPACE/INSTANCE/UID, not "${from}"`)
   }
   return { namespace, instance, instanceUid }
@@ -56,6 +60,13 @@ export function choiceFrom({
 /** Bad usage that commander does not see. */
 export function invalid(message: string): AppError {
   return new AppError(message, { code: 'InvalidArguments', exitCode: exitCodes.usage })
+}
+
+/** What stores have to say goes to the log. */
+export function storeNotices(log: Logger): (notice: string) => void {
+  return (notice) => {
+    log.warn({ notice }, 'a store has something to say')
+  }
 }
 
 /** Opens the store of a role for as long as `work` takes. */

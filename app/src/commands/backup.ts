@@ -10,7 +10,7 @@ import { backupIdTime } from '../archive/backup-id.ts'
 import { valueOrFile } from '../config.ts'
 import { withDatabaseLock } from '../db/database-lock.ts'
 import { ConfigError, type ExitCode } from '../errors.ts'
-import { endingSignal, invalid, ownerFrom, withStore } from './archive-job.ts'
+import { endingSignal, invalid, ownerFrom, storeNotices, withStore } from './archive-job.ts'
 import { claimFrom, type ClaimFlags } from './claim.ts'
 import { runDatabaseJob } from './job.ts'
 
@@ -43,9 +43,7 @@ export function backupCommand(flags: BackupFlags): Promise<ExitCode> {
     await jitter(environment['BACKUP_JITTER_SECONDS'])
     using ending = endingSignal(flags.deadline)
     await using scratch = await createScratch(environment)
-    const onNotice = (notice: string) => {
-      log.warn({ notice }, 'a store has something to say')
-    }
+    const onNotice = storeNotices(log)
     let told = performance.now()
     return await withStore(storeConfig, onNotice, (store) =>
       withDatabaseLock(database, { config: config.database, waitMs: flags.wait * 1000 }, async (db) => {

@@ -6,7 +6,7 @@ import { sealSecretKey } from '../backup/seal-secret-key.ts'
 import { valueOrFile } from '../config.ts'
 import { withDatabaseLock } from '../db/database-lock.ts'
 import { AppError, ConfigError, exitCodes, type ExitCode } from '../errors.ts'
-import { choiceFrom, endingSignal, firstStoreConfig, invalid, sourceFrom, withStore } from './archive-job.ts'
+import { choiceFrom, endingSignal, firstStoreConfig, invalid, sourceFrom, storeNotices, withStore } from './archive-job.ts'
 import { claimFrom, type ClaimFlags } from './claim.ts'
 import { runDatabaseJob } from './job.ts'
 
@@ -39,9 +39,7 @@ export function restoreCommand(flags: RestoreFlags): Promise<ExitCode> {
     if (problems.length > 0) throw new ConfigError(problems)
     using ending = endingSignal(flags.deadline)
     await using scratch = await createScratch(environment)
-    const onNotice = (notice: string) => {
-      log.warn({ notice }, 'a store has something to say')
-    }
+    const onNotice = storeNotices(log)
     return await withStore(storeConfig, onNotice, (store) =>
       withDatabaseLock(database, { config: config.database, waitMs: flags.wait * 1000 }, async (db) => {
         const started = clock.now()

@@ -4,7 +4,7 @@ import { seedFrom } from '../data/seed-from.ts'
 import { seedPassword } from '../data/seed-content.ts'
 import { withDatabaseLock } from '../db/database-lock.ts'
 import { AppError, exitCodes, type ExitCode } from '../errors.ts'
-import { choiceFrom, endingSignal, firstStoreConfig, invalid, sourceFrom, withStore } from './archive-job.ts'
+import { choiceFrom, endingSignal, firstStoreConfig, invalid, sourceFrom, storeNotices, withStore } from './archive-job.ts'
 import { claimFrom, type ClaimFlags } from './claim.ts'
 import { runDatabaseJob } from './job.ts'
 
@@ -61,9 +61,7 @@ function seedFromArchive(flags: SeedFlags, from: string): Promise<ExitCode> {
     const [source, choice] = [sourceFrom(from, environment), choiceFrom(flags)]
     using ending = endingSignal(flags.deadline)
     await using scratch = await createScratch(environment)
-    const onNotice = (notice: string) => {
-      log.warn({ notice }, 'a store has something to say')
-    }
+    const onNotice = storeNotices(log)
     return await withStore(storeConfig, onNotice, (store) =>
       withDatabaseLock(database, { config: config.database, waitMs: flags.wait * 1000 }, async (db) => {
         const started = clock.now()

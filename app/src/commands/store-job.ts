@@ -3,6 +3,7 @@ import { systemClock, type Clock } from '../clock.ts'
 import { loadConfig, type Config, type ConfigNeeds } from '../config.ts'
 import type { ExitCode } from '../errors.ts'
 import { createLogger } from '../telemetry/logger.ts'
+import { storeNotices } from './archive-job.ts'
 import { runJob, type Report } from './report.ts'
 
 /** What a command works with that opens stores, and a database only for a while or never. */
@@ -29,12 +30,9 @@ export async function runStoreJob(
   const print = (line: string) => {
     process.stdout.write(`${line}\n`)
   }
-  const onNotice = (notice: string) => {
-    log.warn({ notice }, 'a store has something to say')
-  }
   try {
     return await runJob(command, { terminationLog: config.terminationLog, print }, () =>
-      work({ config, clock: systemClock, log, onNotice }),
+      work({ config, clock: systemClock, log, onNotice: storeNotices(log) }),
     )
   } finally {
     flush()

@@ -4,7 +4,7 @@ import type { Job, Pod } from '../api/objects.ts'
 import type { EventReason } from '../api/reasons.ts'
 import { childIndexes, instanceOf, podsByInstance } from '../instance/indexes.ts'
 import { notejamInstances } from '../instance/kinds.ts'
-import { isForbidden, isInvalid, isNamespaceTerminating } from '../kube/errors.ts'
+import { isNamespaceTerminating, isRefused } from '../kube/errors.ts'
 import { controllerOf, keyOf, keyToString, type ObjectKey } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
 import type { CacheReader } from '../runtime/cache.ts'
@@ -114,7 +114,7 @@ async function act({ backup, job, input }: SeenBackup, plan: BackupPlan, { appli
     await applier.apply({ resource: resources.jobs, desired: buildBackupJob(input), owner: backup, createOnly: true })
     return undefined
   } catch (error) {
-    if (isNamespaceTerminating(error) || !(isForbidden(error) || isInvalid(error))) throw error
+    if (!isRefused(error)) throw error
     return error.message
   }
 }

@@ -13,6 +13,7 @@ import type { CacheReader } from '../runtime/cache.ts'
 import type { ReconcileContext } from '../runtime/reconciler.ts'
 import { backupsByInstance, dataJobsByInstance } from './backup-indexes.ts'
 import { hasEnded, type BackupObservation } from './backup-planner.ts'
+import { byAge } from './by-age.ts'
 import { notejamBackups } from './kinds.ts'
 import { runAnnotation } from './resources/data-pod.ts'
 import type { BackupJobInput } from './resources/backup-job.ts'
@@ -121,12 +122,8 @@ function findWait(instance: NotejamInstance, backup: NotejamBackup, { cache, clo
   const first = cache
     .byIndex<NotejamBackup>(notejamBackups, backupsByInstance, key)
     .filter(({ status, metadata }) => !hasEnded(status) && metadata.deletionTimestamp === undefined)
-    .toSorted((a, b) => ageKey(a).localeCompare(ageKey(b)))[0]
+    .toSorted(byAge)[0]
   return first === undefined || first.metadata.uid === backup.metadata.uid
     ? undefined
     : `NotejamBackup ${first.metadata.name} came before it`
-}
-
-function ageKey({ metadata }: NotejamBackup): string {
-  return `${metadata.creationTimestamp ?? ''} ${metadata.name}`
 }

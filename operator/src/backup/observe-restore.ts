@@ -7,6 +7,7 @@ import { findCondition } from '../runtime/conditions.ts'
 import type { ReconcileContext } from '../runtime/reconciler.ts'
 import { restoresByInstance } from './backup-indexes.ts'
 import { hasEnded } from './backup-planner.ts'
+import { byAge } from './by-age.ts'
 import { notejamBackups, notejamBackupStores, notejamRestores } from './kinds.ts'
 import { bootstraps } from './bootstrap.ts'
 import type { InstanceStores } from './resources/data-pod.ts'
@@ -107,7 +108,7 @@ export function restoresInPlace({ metadata }: NotejamInstance, { cache }: Reconc
   return cache
     .byIndex<NotejamRestore>(notejamRestores, restoresByInstance, key)
     .filter(({ spec, metadata: { deletionTimestamp } }) => spec.mode === 'InPlace' && deletionTimestamp === undefined)
-    .toSorted((a, b) => ageKey(a).localeCompare(ageKey(b)))
+    .toSorted(byAge)
 }
 
 /** The store that an archive is read from; undefined while it is not there. */
@@ -119,8 +120,4 @@ export function findSource(
   const name = spec.source.storeRef?.name ?? first.name
   const store = cache.get<NotejamBackupStore>(notejamBackupStores, { namespace: metadata.namespace ?? '', name })
   return store === undefined ? undefined : { name, spec: store.spec }
-}
-
-function ageKey({ metadata }: NotejamRestore): string {
-  return `${metadata.creationTimestamp ?? ''} ${metadata.name}`
 }

@@ -9,7 +9,7 @@ import { deployOf } from '../instance/release/journal.ts'
 import { restoreID } from '../instance/release/restore.ts'
 import { readSecrets } from '../instance/secrets.ts'
 import { isPaused } from '../instance/status.ts'
-import { isForbidden, isInvalid, isNamespaceTerminating } from '../kube/errors.ts'
+import { isNamespaceTerminating, isRefused } from '../kube/errors.ts'
 import { controllerOf, keyOf, keyToString, type KubeObject, type ObjectKey } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
 import type { CacheReader } from '../runtime/cache.ts'
@@ -99,7 +99,7 @@ async function createJob(restore: NotejamRestore, input: VerifyJobInput, { appli
   try {
     await applier.apply({ resource: resources.jobs, desired: buildVerifyJob(input), owner: restore, createOnly: true })
   } catch (error) {
-    if (isNamespaceTerminating(error) || !(isForbidden(error) || isInvalid(error))) throw error
+    if (!isRefused(error)) throw error
     log.warn({ refusal: error.message }, 'The Job of a trial restore was refused')
   }
 }

@@ -5,7 +5,7 @@ import { notejamBackups } from '../backup/kinds.ts'
 import { buildBackup } from '../backup/resources/backup.ts'
 import type { NamedStore } from '../backup/resources/store-pod.ts'
 import { buildRestoreJob } from '../backup/resources/restore-job.ts'
-import { ApiError, isForbidden, isInvalid, isNamespaceTerminating } from '../kube/errors.ts'
+import { ApiError, isRefused } from '../kube/errors.ts'
 import { controllerOf, type KubeObject } from '../kube/object.ts'
 import { resources, type Resource } from '../kube/resource.ts'
 import { NameConflict } from '../runtime/errors.ts'
@@ -122,10 +122,15 @@ export async function applyChildren(observation: Observation, plan: ReleasePlan,
 
 function explain(resource: Resource, { kind, metadata }: KubeObject, error: unknown): Stall {
   if (error instanceof NameConflict) return { reason: 'NameConflict', message: error.message }
-  if (isNamespaceTerminating(error) || !(isForbidden(error) || isInvalid(error))) throw error
+  if (!isRefused(error)) throw error
   const message = `${kind} ${metadata.name} was refused: ${error.message}`
   const isGrowth = resource === resources.persistentVolumeClaims && /resize|expan|shrink|less than|immutable/i.test(error.message)
   return { reason: isGrowth ? 'StorageNotExpandable' : 'ApplyRefused', message }
+}
+
+/** What is reported of an object that could not be created. */
+function refusalOf(resource: Resource, desired: KubeObject, error: unknown): Applications {
+  return { ...nothingApplied, problems: [explain(resource, desired, error)], error: error instanceof ApiError ? error : undefined }
 }
 
 /** What {@link applyChildren} would change: for a paused instance. */
@@ -165,8 +170,7 @@ export async function createReleaseJob(observation: Observation, plan: ReleasePl
     }
     return { ...nothingApplied, changed: action === 'created' }
   } catch (error) {
-    const problem = explain(resources.jobs, desired, error)
-    return { ...nothingApplied, problems: [problem], error: error instanceof ApiError ? error : undefined }
+    return refusalOf(resources.jobs, desired, error)
   }
 }
 
@@ -179,8 +183,7 @@ export async function createBackup({ instance }: Observation, plan: ReleasePlan,
     const { action } = await context.applier.apply({ resource: notejamBackups, desired, owner: instance, createOnly: true })
     return { ...nothingApplied, changed: action === 'created' }
   } catch (error) {
-    const problem = explain(notejamBackups, desired, error)
-    return { ...nothingApplied, problems: [problem], error: error instanceof ApiError ? error : undefined }
+    return refusalOf(notejamBackups, desired, error)
   }
 }
 

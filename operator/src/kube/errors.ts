@@ -199,3 +199,8 @@ export function isTooManyRequests(error: unknown): error is ApiError {
 export function isNamespaceTerminating(error: unknown): error is ApiError {
   return isForbidden(error) && error.details.causes?.some((cause) => cause.reason === 'NamespaceTerminating') === true
 }
+
+/** Rights, validation or a policy refused the object in a namespace that stays: sent again as it is, it is refused again. */
+export function isRefused(error: unknown): error is ApiError {
+  return !isNamespaceTerminating(error) && (isForbidden(error) || isInvalid(error))
+}
