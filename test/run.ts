@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { stripVTControlCharacters } from 'node:util'
 import { addCounts, formatCounts, noCounts, type Counts } from './counts.ts'
 import { runChecks } from './lint/checks.ts'
 
@@ -25,8 +26,13 @@ interface VitestReport {
   }[]
 }
 
-/** Runs one vitest project and returns its counts. A file that fails to load counts as one failed test, a run without a report too. */
-async function runVitest(tier: Tier): Promise<Counts> {
+interface TierResult extends Counts {
+  /** What failed and the first line of why. */
+  readonly failures: readonly string[]
+}
+
+/** Runs one vitest project. A file that fails to load counts as one failed test, a run without a report too. */
+async function runVitest(tier: Tier): Promise<TierResult> {
   const report = `test-results/${tier}.json`
   rmSync(report, { force: true })
   const exitCode = await new Promise<number>((resolve) => {
@@ -42,7 +48,7 @@ async function runVitest(tier: Tier): Promise<Counts> {
     parsed = JSON.parse(readFileSync(report, 'utf8')) as VitestReport
   } catch {
     console.error(`tier ${tier}: vitest ended with code ${exitCode} and left no report`)
-    return { passed: 0, failed: 1, skipped: 0 }
+    return { passed: 0, failed: 1, skipped: 0, failures: [`${tier} left no report`] }
   }
   const brokenFiles = parsed.testResults.filter(
     (file) => file.status === 'failed' && file.assertionResults.every((test) => test.status !== 'failed'),
@@ -52,11 +58,21 @@ async function runVitest(tier: Tier): Promise<Counts> {
     passed: parsed.numPassedTests,
     failed: failed === 0 && exitCode !== 0 ? 1 : failed,
     skipped: parsed.numPendingTests + parsed.numTodoTests,
+    failures: [...brokenFiles.map(({ name, message }) => `${name}: ${firstLine(message)}`), ...parsed.testResults.flatMap(failuresOf)],
   }
 }
 
-async function runTier(tier: Tier): Promise<Counts> {
-  return tier === 'lint' ? runChecks() : runVitest(tier)
+function failuresOf({ assertionResults }: VitestReport['testResults'][number]): readonly string[] {
+  const failed = assertionResults.filter(({ status }) => status === 'failed')
+  return failed.map(({ fullName, failureMessages: [message = ''] }) => `${fullName}: ${firstLine(message)}`)
+}
+
+function firstLine(message: string): string {
+  return stripVTControlCharacters(message).split('\n', 1)[0] ?? ''
+}
+
+async function runTier(tier: Tier): Promise<TierResult> {
+  return tier === 'lint' ? { ...(await runChecks()), failures: [] } : await runVitest(tier)
 }
 
 function selectTiers(names: readonly string[]): readonly Tier[] {
@@ -73,6 +89,7 @@ mkdirSync('test-results', { recursive: true })
 let total = noCounts
 let healthy = true
 const lines: string[] = []
+const failures: string[] = []
 for (const tier of selected) {
   const started = performance.now()
   console.log(`\n== ${tier} ==`)
@@ -81,7 +98,10 @@ for (const tier of selected) {
   if (ranNothing) console.error(`tier ${tier} ran nothing: that is a failure`)
   healthy &&= counts.failed === 0 && !ranNothing
   total = addCounts(total, ranNothing ? { ...counts, failed: 1 } : counts)
+  failures.push(...counts.failures)
   lines.push(`${tier.padEnd(14)} ${formatCounts(counts)}, ${((performance.now() - started) / 1000).toFixed(0)} s`)
 }
+// Again at the end, where a reader of the log looks first.
+for (const failure of failures) console.log(`failed: ${failure}`)
 console.log(`\n${lines.join('\n')}\n${formatCounts(total)}`)
 process.exit(healthy ? 0 : 1)

@@ -120,7 +120,7 @@ export class ConditionHistory {
     this.#done = this.#follow(api, namespace, name, type)
   }
 
-  /** `status:reason` in order, without repetitions. */
+  /** `status:reason` in order, without repetitions; the last is that of now. */
   async end(): Promise<readonly string[]> {
     this.#stop.abort()
     await this.#done
@@ -128,11 +128,14 @@ export class ConditionHistory {
   }
 
   async #follow(api: ApiClient, namespace: string, name: string, type: string): Promise<void> {
-    while (!this.#stop.signal.aborted) {
+    let ended = false
+    while (!ended) {
+      // Read before the look: what the caller saw before `end` is seen here too.
+      ended = this.#stop.signal.aborted
       const condition = conditionOf(await getInstance(api, namespace, name).catch(() => undefined), type)
       const state = condition === undefined ? undefined : `${condition.status}:${condition.reason}`
       if (state !== undefined && state !== this.#states.at(-1)) this.#states.push(state)
-      await sleep(100)
+      if (!ended) await sleep(100)
     }
   }
 }

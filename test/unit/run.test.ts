@@ -7,8 +7,15 @@ import { afterAll, describe, expect, it } from 'vitest'
 const top = join(import.meta.dirname, '../..')
 const scratches: string[] = []
 
-/** Runs the tier `unit` over these files, and gives the exit code and the closing line. */
-function runTier(files: Readonly<Record<string, string>>): { readonly code: number | null; readonly last: string } {
+interface Run {
+  readonly code: number | null
+  /** The closing line. */
+  readonly last: string
+  readonly failures: readonly string[]
+}
+
+/** Runs the tier `unit` over these files. */
+function runTier(files: Readonly<Record<string, string>>): Run {
   const folder = mkdtempSync(join(tmpdir(), 'notejam-run-'))
   scratches.push(folder)
   symlinkSync(join(top, 'node_modules'), join(folder, 'node_modules'))
@@ -16,7 +23,8 @@ function runTier(files: Readonly<Record<string, string>>): { readonly code: numb
   writeFileSync(join(folder, 'vitest.config.mjs'), `export default ${JSON.stringify(config)}`)
   for (const [name, body] of Object.entries(files)) writeFileSync(join(folder, name), `import { expect, it } from 'vitest'\n${body}`)
   const { status, stdout } = spawnSync(process.execPath, [join(top, 'test/run.ts'), 'unit'], { cwd: folder, encoding: 'utf8' })
-  return { code: status, last: stdout.trim().split('\n').at(-1) ?? '' }
+  const lines = stdout.trim().split('\n')
+  return { code: status, last: lines.at(-1) ?? '', failures: lines.filter((line) => line.startsWith('failed: ')) }
 }
 
 const passing = "it('passes', () => { expect(1).toBe(1) })"
@@ -43,6 +51,15 @@ describe('the run of all tiers', () => {
     ],
     ['a tier that runs nothing', {}, 1, '0 passed, 1 failed, 0 skipped'],
   ])('counts %s', (_what, files, code, last) => {
-    expect(runTier(files)).toEqual({ code, last })
+    expect(runTier(files)).toMatchObject({ code, last })
+  })
+
+  it('says at the end what failed and why', () => {
+    const { failures } = runTier({ 'a.test.ts': "it('counts notes', () => { expect(1).toBe(2) })", 'b.test.ts': "import './absent.ts'" })
+
+    expect(failures).toEqual([
+      expect.stringMatching(/b\.test\.ts: .*absent\.ts/),
+      'failed: counts notes: AssertionError: expected 1 to be 2 // Object.is equality',
+    ])
   })
 })
