@@ -72,7 +72,7 @@ function firstLine(message: string): string {
 }
 
 async function runTier(tier: Tier): Promise<TierResult> {
-  return tier === 'lint' ? { ...(await runChecks()), failures: [] } : await runVitest(tier)
+  return tier === 'lint' ? { ...runChecks(), failures: [] } : await runVitest(tier)
 }
 
 function selectTiers(names: readonly string[]): readonly Tier[] {
