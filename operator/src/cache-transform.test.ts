@@ -19,10 +19,14 @@ it.each([
   ],
   [
     resources.jobs,
-    { metadata, spec: { backoffLimit: 0, template: { spec: { containers: [container] } } }, status: { failed: 1 } },
+    {
+      metadata,
+      spec: { activeDeadlineSeconds: 60, backoffLimit: 0, template: { spec: { containers: [container] } } },
+      status: { failed: 1 },
+    },
     {
       metadata: kept,
-      spec: { template: { spec: { containers: [{ name: 'app', image: 'registry.example/notejam:1' }] } } },
+      spec: { activeDeadlineSeconds: 60, template: { spec: { containers: [{ name: 'app', image: 'registry.example/notejam:1' }] } } },
       status: { failed: 1 },
     },
   ],

@@ -12,13 +12,18 @@ function trimSpec({ nodeName, containers }: Pod['spec']): Pod['spec'] {
   return { ...(nodeName === undefined ? {} : { nodeName }), containers: named }
 }
 
+/** The same for a Job: its deadline tells whether it is stuck. */
+function trimJob({ spec: { activeDeadlineSeconds, template } }: Job): Job['spec'] {
+  return { ...(activeDeadlineSeconds === undefined ? {} : { activeDeadlineSeconds }), template: { spec: trimSpec(template.spec) } }
+}
+
 /** Nobody changes a pod or a Job, so nobody has to compare all of it. */
 function trim(object: KubeObject, { plural, group }: Resource): KubeObject {
   const is = (resource: Resource): boolean => plural === resource.plural && group === resource.group
   // Of some resources metadata alone is cached.
   if (!('spec' in object)) return object
   if (is(resources.pods)) return trimmed<Pod>(object, ({ spec }) => trimSpec(spec))
-  if (is(resources.jobs)) return trimmed<Job>(object, ({ spec }) => ({ template: { spec: trimSpec(spec.template.spec) } }))
+  if (is(resources.jobs)) return trimmed<Job>(object, trimJob)
   return object
 }
 
