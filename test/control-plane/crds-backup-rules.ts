@@ -106,6 +106,16 @@ const inProduction = (backup: Spec | undefined): Spec => ({
   database: { type: 'PostgreSQL', external: { secretRef: { name: 'notes-db' } } },
   ...(backup === undefined ? {} : { backup }),
 })
+const copy: Spec = { name: 'test', storeRef: { name: 'for-test' }, recipients: [key] }
+const copying = (more: Spec, backup: Spec = {}): Spec =>
+  inProduction({
+    storeRef: { name: 'offsite' },
+    verification: { serverImage: 'registry.example/postgres:17' },
+    maskedCopies: [{ ...copy, ...more }],
+    ...backup,
+  })
+const seeded = (seed: Spec): Spec => ({ ...minimalSpec, seed })
+const from: Spec = { storeRef: { name: 'from-prod' }, instance: 'notejam-prod/notes' }
 const beginning = (more: Spec): Spec => ({
   ...minimalSpec,
   bootstrap: { restore: { storeRef: { name: 'offsite' }, instance: 'team/notes', ...more } },
@@ -185,6 +195,66 @@ export const instanceBackupRules: readonly RuleFixture[] = [
     accepted: withBackup({ verification: {} }),
     refused: withBackup({ verification: { serverImage: 'registry.example/postgres:17' } }),
     message: 'SQLite needs no server to verify a backup',
+  },
+  {
+    rule: 'masked copies are of Production',
+    accepted: copying({}),
+    refused: withBackup({ verification: {}, maskedCopies: [copy] }),
+    message: 'backup.maskedCopies is for environment Production only',
+  },
+  {
+    rule: 'a masked copy has a store of its own',
+    accepted: copying({}, { secondStoreRef: { name: 'other-region' } }),
+    refused: copying({}, { secondStoreRef: { name: 'for-test' } }),
+    message: 'a masked copy goes to a store of its own',
+  },
+  {
+    rule: 'a masked copy is made in a throw-away server',
+    accepted: copying({ schedule: '0 5 * * 1-5' }),
+    refused: inProduction({ storeRef: { name: 'offsite' }, maskedCopies: [copy] }),
+    message: 'maskedCopies needs verification with its serverImage',
+  },
+  {
+    rule: 'a masked copy has a name that a CronJob can have',
+    accepted: copying({ name: 'dev-2' }),
+    refused: copying({ name: 'Test' }),
+    message: 'the name of a masked copy has lower-case letters',
+  },
+  {
+    rule: 'a masked copy is for public keys',
+    accepted: copying({ recipients: [key, otherKey] }),
+    refused: copying({ recipients: [`AGE-SECRET-KEY-1${'Q'.repeat(46)}`] }),
+    message: 'a recipient of a masked copy is the public key of age-keygen',
+  },
+  {
+    rule: 'a seed is generated or a masked copy',
+    accepted: seeded({ from }),
+    refused: seeded({ from, generate: {} }),
+    message: 'seed is either generate',
+  },
+  {
+    rule: 'a seed is something',
+    accepted: seeded({ generate: {} }),
+    refused: seeded({}),
+    message: 'seed is either generate',
+  },
+  {
+    rule: 'a masked copy is of an instance',
+    accepted: seeded({ from: { ...from, instance: 'notejam-prod/notes/0d2f1c9a-5b1e-4f0e-9a53-3f1d7c1b2a11' } }),
+    refused: seeded({ from: { ...from, instance: 'notes' } }),
+    message: 'instance of seed.from is namespace/name',
+  },
+  {
+    rule: 'a masked copy is an archive',
+    accepted: seeded({ from: { ...from, backupID: '20261121T000003Z-1f0c2a9b' } }),
+    refused: seeded({ from: { ...from, backupID: 'yesterday' } }),
+    message: 'backupID of seed.from is Latest',
+  },
+  {
+    rule: 'Production takes no masked copy',
+    accepted: seeded({ from }),
+    refused: { ...inProduction({ storeRef: { name: 'offsite' } }), seed: { from } },
+    message: 'generated or masked data is not for Production',
   },
 ]
 

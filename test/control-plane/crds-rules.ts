@@ -361,7 +361,7 @@ export const instanceRules: readonly RuleFixture[] = [
     rule: 'Production is not seeded',
     accepted: { ...minimalSpec, seed: { generate: { users: 1, notesPerUser: 2, seed: 3 } } },
     refused: { ...production, seed: { generate: {} } },
-    message: 'generated data is not for Production',
+    message: 'generated or masked data is not for Production',
   },
   {
     rule: 'InWindow has a window',

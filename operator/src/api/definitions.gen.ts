@@ -13,7 +13,7 @@ export const definitions: readonly ExpectedDefinition[] = [
   },
   {
     resource: { group: 'notejam.io', version: 'v1', plural: 'notejaminstances', kind: 'NotejamInstance', namespaced: true },
-    schemaHash: 'dQOl3oB2zbKlM9bSTNB0RA',
+    schemaHash: 'WmnIR3VFZ-8wZql3geli4w',
   },
   {
     resource: { group: 'notejam.io', version: 'v1', plural: 'notejamrestores', kind: 'NotejamRestore', namespaced: true },

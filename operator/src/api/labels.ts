@@ -44,13 +44,14 @@ const hashLength = 8
  * Name of a child: the instance's name, a hyphen, the suffix. One that would be too long is cut and ends in a hash of the whole, so that two long
  * names that begin alike never meet.
  *
+ * @param longest - for kinds whose names may be less long than the 63 characters of a label
  * @example childName('notes', 'data') // 'notes-data'
  */
-export function childName(instance: string, suffix: string): string {
+export function childName(instance: string, suffix: string, longest = longestName): string {
   const whole = `${instance}-${suffix}`
-  if (whole.length <= longestName) return whole
+  if (whole.length <= longest) return whole
   const hash = createHash('sha256').update(whole).digest('hex').slice(0, hashLength)
-  return `${whole.slice(0, longestName - hashLength - 1).replace(/-+$/, '')}-${hash}`
+  return `${whole.slice(0, longest - hashLength - 1).replace(/-+$/, '')}-${hash}`
 }
 
 /** Labels that select the pods of one component; a Deployment's selector can never change, so neither can these. */

@@ -241,13 +241,13 @@ export interface NotejamInstance {
       }
     }
     /**
-     * seed fills the database with generated accounts - in Development after each wipe, in Test once, at the first start. Not for Production.
+     * seed fills the database - in Development after each wipe, in Test once, at the first start - with generated accounts, or with a masked copy of Production. Not for Production.
      */
     seed?: {
       /**
        * generate makes accounts, pads and notes up; the same numbers give the same data.
        */
-      generate: {
+      generate?: {
         /**
          * users is how many accounts there are.
          */
@@ -260,6 +260,28 @@ export interface NotejamInstance {
          * seed is the number that all of it depends on.
          */
         seed?: number
+      }
+      /**
+       * from takes a masked copy of another instance, as its owner declares them in backup.maskedCopies; archives that are not masked are refused. Where the database is not wiped, it is taken only while nobody has an account in it.
+       */
+      from?: {
+        /**
+         * storeRef names the NotejamBackupStore with the masked copies; it needs encryption.identitySecretRef, whose key opens nothing else.
+         */
+        storeRef: {
+          /**
+           * name of the NotejamBackupStore in this namespace.
+           */
+          name: string
+        }
+        /**
+         * instance that was copied, as namespace/name or namespace/name/uid; of the same database.type.
+         */
+        instance: string
+        /**
+         * backupID is the name of the masked copy in the store, or Latest.
+         */
+        backupID?: string
       }
     }
     /**
@@ -560,6 +582,34 @@ export interface NotejamInstance {
          */
         scratchSize?: string
       }
+      /**
+       * maskedCopies are made of the newest archive for Test and Development (environment Production). Each is masked in a throw-away server in this namespace before anything of it is stored, and encrypted for its recipients alone.
+       */
+      maskedCopies?: {
+        /**
+         * name of the copy; its CronJob is called after it.
+         */
+        name: string
+        /**
+         * storeRef names the NotejamBackupStore that the copy goes to; another one than those of the backups.
+         */
+        storeRef: {
+          /**
+           * name of the NotejamBackupStore in this namespace.
+           */
+          name: string
+        }
+        /**
+         * recipients are the public age keys (age1…) of those who may read the copy. None of them may open the archives of the instance itself.
+         *
+         * @minItems 1
+         */
+        recipients: [string, ...string[]]
+        /**
+         * schedule in five cron fields; Sundays at five if not given.
+         */
+        schedule?: string
+      }[]
       /**
        * deadlineSeconds is how long a run may take before it is given up.
        */
@@ -1061,6 +1111,10 @@ export interface NotejamInstance {
          * pending is how many steps of the schema the image adds.
          */
         pending?: number
+        /**
+         * accounts is how many there are; a masked copy takes the place of none.
+         */
+        accounts?: number
       }
       /**
        * restored is what the step Restoring put in the place of the data.
@@ -1140,6 +1194,23 @@ export interface NotejamInstance {
        * oldest is the time of the oldest of them.
        */
       oldest?: string
+      /**
+       * maskedCopies says when each declared copy was made last.
+       */
+      maskedCopies?: {
+        /**
+         * name of the copy.
+         */
+        name: string
+        /**
+         * lastSuccessful is when it was made last.
+         */
+        lastSuccessful?: string
+        /**
+         * lastBackupID is its name in the store.
+         */
+        lastBackupID?: string
+      }[]
     }
     /**
      * lastRestore is what the newest NotejamRestore in place came to.

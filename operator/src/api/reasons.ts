@@ -34,7 +34,7 @@ const stalledReasons = {
   InspectionFailed:
     'The Job that reads what the database holds failed, before anything was changed. The message has its exit code and the last lines of its log; change spec.release.retryToken to try again.',
   InvalidStore:
-    'A NotejamBackupStore that spec.backup names is not fit for this instance; the message says why. Production needs encryption Age with two recipients or more, of which one is kept off line.',
+    'A NotejamBackupStore that the spec names is not fit for this instance; the message says why. Production needs encryption Age with two recipients or more, of which one is kept off line; what is read here needs encryption.identitySecretRef.',
   InvalidSchedule: 'A schedule or a time zone of the spec cannot be read; the message says which. Correct it.',
   MigrationFailed:
     'The migration Job failed. The message has its exit code and the last lines of its log; what served before still serves. Give a corrected image, or change spec.release.retryToken to try this one again.',
@@ -44,6 +44,8 @@ const stalledReasons = {
     'The migration Job did not end within spec.release.migration.deadlineSeconds. Raise it, or find what the Job waited for; then change spec.release.retryToken.',
   NameConflict:
     'An object of the name that the operator needs is there and belongs to somebody else; it is left alone. Rename or delete it, or give the instance another name.',
+  NotMasked:
+    'The archive that spec.seed.from names is not a masked copy, and nothing else may leave the instance that it is of; nothing was changed. Name the store of masked copies.',
   RestoreFailed:
     'The Job that restores an archive failed; the data is as it was. The message has its exit code and the last lines of its log; create another NotejamRestore.',
   RolloutCrashed:
@@ -53,11 +55,11 @@ const stalledReasons = {
   SchemaDrifted:
     'The migration Job found applied migrations whose content is not that of its image. Give the image that made the schema, or a later one of the same line.',
   SeedFailed:
-    'The Job that fills the database with generated data failed. The message has its exit code and the last lines of its log; give a corrected image, or change spec.release.retryToken.',
+    'The Job that fills the database with generated data or a masked copy failed. The message has its exit code and the last lines of its log; make sure that there is a masked copy, or give a corrected image, then change spec.release.retryToken.',
   SecretInvalid: 'A Secret that the spec names holds something that cannot be used; the message says what. Correct it.',
   SecretKeyMissing: 'A Secret that the spec names lacks an entry, or one is too short; the message says which. Add it.',
   SecretNotFound: 'A Secret that the spec names is not there. Create it in the namespace of the instance.',
-  StoreNotFound: 'A NotejamBackupStore that spec.backup names is not there. Create it in the namespace of the instance.',
+  StoreNotFound: 'A NotejamBackupStore that the spec names is not there. Create it in the namespace of the instance.',
   StorageNotExpandable:
     'The volume could not be grown: its storage class does not allow it. Set the size back, or use another class in a new instance.',
   UpgradePathUnsupported:
@@ -88,7 +90,7 @@ export const conditionReasons = {
     Stopping: 'Environment Development: the pods are stopped before the database is emptied.',
     Wiping: 'Environment Development: the database is being emptied for the new image.',
     Migrating: 'The migration Job of a release runs; what served before still serves.',
-    Seeding: 'The database is being filled with generated data.',
+    Seeding: 'The database is being filled with generated data, or with a masked copy of another instance.',
     Smoking: 'The pages of the new image are tried in a pod that nobody else reaches, before a pod is replaced.',
     Contracting: 'What only older code needs is being removed from the schema.',
     Verifying: 'The pages of the new image are tried after its roll-out.',
@@ -169,6 +171,14 @@ export const conditionReasons = {
     NeverVerified: 'No archive was restored on trial yet. Set spec.backup.verification, and wait for its schedule.',
     NoIdentity: 'The store has no encryption.identitySecretRef, so no archive can be read here. Add it to the NotejamBackupStore.',
   },
+  MaskedCopiesCurrent: {
+    Copied: 'Each masked copy of spec.backup.maskedCopies is as recent as its schedule asks for (environment Production).',
+    AwaitingFirst: 'A masked copy was not made yet.',
+    CopyFailed:
+      'The last run of a masked copy failed, and nothing was stored by it; the message has what its Job said. Backups and releases do not wait for it.',
+    InvalidCopy: 'A masked copy cannot be made as it is declared, or must not; the message says why. Correct spec.backup or the store.',
+    Overdue: 'No masked copy was made since the last time of its schedule. Look at the Jobs of component backup.',
+  },
   Succeeded: {
     Pending: 'The run waits; the message says for what.',
     Running: 'The Job of the run is there.',
@@ -240,7 +250,7 @@ export const eventReasons = {
   BackupSucceeded: 'A backup is complete.',
   BackupSkipped: 'A migration goes on without a backup, as spec.release.missingBackup says.',
   ContractFailed: 'What only older code needs could not be removed from the schema.',
-  DatabaseSeeded: 'The database was filled with generated data.',
+  DatabaseSeeded: 'The database was filled with generated data, or with a masked copy of another instance.',
   DatabaseWiped: 'The database of environment Development was emptied for a release.',
   ReleaseStarted: 'A new image was seen, and its release began.',
   ReleaseSucceeded: 'The new image is served.',

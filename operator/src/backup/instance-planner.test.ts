@@ -23,6 +23,7 @@ const evidence = (more: Partial<BackupEvidence> = {}): BackupEvidence => ({
   suspended: undefined,
   since: metaTime(start),
   readable: true,
+  unfitCopies: new Map(),
   now: start,
   ...more,
 })

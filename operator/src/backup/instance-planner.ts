@@ -1,15 +1,18 @@
 import type { InstanceBackupStatus, InstanceSpec, NotejamBackup } from '../api/notejam.ts'
 import { condition } from '../api/reasons.ts'
-import { readWindows } from '../instance/release/windows.ts'
 import { findCondition, metaTime, type ConditionState } from '../runtime/conditions.ts'
 import { readBackupReport, toSeconds, type BackupReport } from './report.ts'
+import { copyStatuses, maskedCopiesCurrent } from './masked-copies-current.ts'
 import { backupSchedule } from './resources/backup-cron-jobs.ts'
 import type { RunState } from './run-state.ts'
+import { scheduleTimer, type Timer } from './schedule-timer.ts'
 
 /** A run of a CronJob that is over. */
 export interface PastRun {
-  readonly kind: 'backup' | 'verify'
+  readonly kind: 'backup' | 'verify' | 'mask'
   readonly finishedAt: string
+  /** Name of the masked copy that it made. */
+  readonly copy?: string | undefined
   readonly run: RunState
   /** What came of letting old archives go. */
   readonly prune: RunState
@@ -31,6 +34,8 @@ export interface BackupEvidence {
   readonly since: string | undefined
   /** Whether archives can be read here; undefined while no store is known. */
   readonly readable: boolean | undefined
+  /** Why a masked copy cannot be made as it is declared, by its name. */
+  readonly unfitCopies: ReadonlyMap<string, string>
   /** Wall clock, milliseconds since the epoch. */
   readonly now: number
 }
@@ -64,10 +69,11 @@ export function summariseBackups(evidence: BackupEvidence): BackupSummary {
   const status = { ...collect(evidence), ...(next === undefined ? {} : { nextRunTime: metaTime(next) }) }
   const current = backupCurrent(evidence, status, timer)
   const verified = restoreVerified(evidence, status)
-  const instants = [next, current.due, verified.due].filter((instant) => instant !== undefined && instant > now)
+  const masked = maskedCopiesCurrent(evidence, status.maskedCopies ?? [])
+  const instants = [next, current.due, verified.due, masked?.due].filter((instant) => instant !== undefined && instant > now)
   return {
     status,
-    conditions: [current.state, ...secondCopyCurrent(evidence, status), verified.state],
+    conditions: [current.state, ...secondCopyCurrent(evidence, status), verified.state, ...(masked === undefined ? [] : [masked.state])],
     invalid,
     wakeAt: instants.length === 0 ? undefined : Math.min(...instants.map((instant) => (instant ?? 0) + 1000)),
   }
@@ -81,7 +87,8 @@ interface GoodBackup {
 }
 
 function collect({ before = {}, runs, backups, spec }: BackupEvidence): InstanceBackupStatus {
-  const { nextRunTime: _next, ...rest } = before
+  const { nextRunTime: _next, maskedCopies: copiedBefore, ...rest } = before
+  const maskedCopies = copyStatuses(spec, runs, copiedBefore)
   const scheduled = runs.filter(({ kind }) => kind === 'backup').toSorted((a, b) => a.finishedAt.localeCompare(b.finishedAt))
   const good = [...scheduled.flatMap(goodOfRun), ...backups.flatMap(goodOfBackup)].toSorted((a, b) => a.time.localeCompare(b.time))
   const newest = good.at(-1)
@@ -100,6 +107,7 @@ function collect({ before = {}, runs, backups, spec }: BackupEvidence): Instance
     ...given('lastRunTime', latest([before.lastRunTime, scheduled.at(-1)?.finishedAt])),
     consecutiveFailures: countFailures(before, scheduled, lastSuccessful),
     ...stored,
+    ...(maskedCopies.length === 0 ? {} : { maskedCopies: [...maskedCopies] }),
   }
 }
 
@@ -142,7 +150,8 @@ function countFailures(before: InstanceBackupStatus, runs: readonly PastRun[], l
   return last !== undefined && lastSuccessful !== undefined && lastSuccessful > last.finishedAt ? 0 : count
 }
 
-interface Judged {
+/** A condition, and when it may change. */
+export interface Judged {
   readonly state: ConditionState
   /** When it may change by itself; milliseconds since the epoch. */
   readonly due: number | undefined
@@ -233,24 +242,4 @@ function restoreVerified(
   if (due !== undefined && now > due) return say('False', 'VerificationOverdue', `${done}, and it was due at ${metaTime(next ?? due)}`)
   if (lastVerified === undefined) return say('Unknown', 'NeverVerified', `${done}, and it was not due yet`, due)
   return say('True', 'Verified', `${done}, and all of it was there`, due)
-}
-
-interface Timer {
-  /** The first time of the schedule after an instant; undefined when none comes. */
-  readonly after: (instant: number) => number | undefined
-  readonly invalid: (now: number) => string | undefined
-}
-
-function scheduleTimer(schedule: string, timeZone = 'Etc/UTC'): Timer {
-  const read = (instant: number) => readWindows([{ schedule, durationSeconds: 60, timeZone }], instant)
-  return {
-    after: (instant) => {
-      const state = read(instant)
-      return 'invalid' in state ? undefined : state.nextStart
-    },
-    invalid: (now) => {
-      const state = read(now)
-      return 'invalid' in state ? state.invalid.replace('spec.release.windows', 'spec.backup') : undefined
-    },
-  }
 }

@@ -32,7 +32,7 @@ export function createBackupMetrics(registry: Registry): BackupMetrics {
     registers: [registry],
   })
   const all = [success, verified, copied, failures, stored]
-  const types = ['BackupCurrent', 'SecondCopyCurrent', 'RestoreVerified'] as const
+  const types = ['BackupCurrent', 'SecondCopyCurrent', 'RestoreVerified', 'MaskedCopiesCurrent'] as const
   const forget = ({ namespace, name }: ObjectKey) => {
     for (const metric of all) metric.remove({ namespace, name })
     for (const type of types) conditions.remove({ namespace, name, type })

@@ -10,7 +10,11 @@ import { backupsByInstance, dataJobsByInstance } from './backup-indexes.ts'
 import { hasEnded } from './backup-planner.ts'
 import { summariseBackups, type BackupSummary, type PastRun } from './instance-planner.ts'
 import { notejamBackups } from './kinds.ts'
+import { readMaskedCopies } from './masked-copies.ts'
+import { observeSeed } from './observe-seed.ts'
 import { runAnnotation, type InstanceStores } from './resources/data-pod.ts'
+import { copyAnnotation, type MaskTarget } from './resources/mask-cron-job.ts'
+import type { SeedSource } from './resources/seed-job.ts'
 import { observeBootstrap, observeRestore, type RestoreInput } from './observe-restore.ts'
 import { operationBackupName } from './resources/names.ts'
 import { finishedAt, isOver, readRun } from './run-state.ts'
@@ -27,6 +31,10 @@ export interface BackupsSeen {
   readonly requestedRestore: RestoreRequest | undefined
   /** What the Job of the restore under way is made of; undefined while something of it is missing. */
   readonly restore: RestoreInput | undefined
+  /** Where the masked copy is that the release under way begins with; undefined where it needs none, or something of it is missing. */
+  readonly seed: SeedSource | undefined
+  /** Masked copies that can be made. */
+  readonly copies: readonly MaskTarget[]
   /** What reads the database now; undefined when nothing does. */
   readonly running: string | undefined
   /** Why no scheduled run begins; undefined where they do. */
@@ -67,6 +75,8 @@ export async function observeBackups(
   const jobs = cache.byIndex<Job>(resources.jobs, dataJobsByInstance, key)
   const { stores, problems } = await readStores(instance, context)
   const bootstrap = observeBootstrap(instance, secrets, context)
+  const seed = await observeSeed(instance, context)
+  const { copies, unfit } = await readMaskedCopies(instance, stores, context)
   const suspended = whySuspended(instance, asleep)
   const summary = summariseBackups({
     spec,
@@ -78,17 +88,20 @@ export async function observeBackups(
     suspended,
     since: status?.release?.current?.since,
     readable: stores === undefined ? undefined : isReadable(stores),
+    unfitCopies: unfit,
     now,
   })
   const schedule: Stall[] = summary.invalid === undefined ? [] : [{ reason: 'InvalidSchedule', message: summary.invalid }]
-  const active = jobs.filter((job) => job.metadata.annotations?.[runAnnotation] === 'backup' && !isOver(job))
+  const active = activeJobs(jobs, 'backup')
   const isStuck = (job: Job) => isScheduled(job) && isPast(job, now)
   return {
     stores,
-    problems: [...problems, ...schedule, ...(bootstrap !== undefined && 'problem' in bootstrap ? [bootstrap.problem] : [])],
+    problems: [...problems, ...schedule, ...problemOf(bootstrap), ...problemOf(seed)],
     requested: findRequested(instance, backups),
     ...observeRestore(instance, stores, context),
     ...(bootstrap !== undefined && 'restore' in bootstrap ? { requestedRestore: undefined, restore: bootstrap.restore } : {}),
+    seed: seed !== undefined && 'source' in seed ? seed.source : undefined,
+    copies,
     running: active
       .filter((job) => !isStuck(job) && !isReported(job, backups))
       .map(({ metadata: { name } }) => `Job ${name} backs the data up`)[0],
@@ -97,9 +110,17 @@ export async function observeBackups(
     // Nothing of a backup can change but its retention, so a second generation that does not hold was let go.
     released: idsOf(backups.filter(({ spec: { retention }, metadata: { generation = 1 } }) => retention !== 'Hold' && generation > 1)),
     summary,
-    stuck: active.filter(isStuck),
+    stuck: [...active, ...activeJobs(jobs, 'mask')].filter(isStuck),
     outdated: findOutdated(instance, backups),
   }
+}
+
+function problemOf(seen: object | undefined): readonly Stall[] {
+  return seen !== undefined && 'problem' in seen ? [seen.problem as Stall] : []
+}
+
+function activeJobs(jobs: readonly Job[], run: string): readonly Job[] {
+  return jobs.filter((job) => job.metadata.annotations?.[runAnnotation] === run && !isOver(job))
 }
 
 function idsOf(backups: readonly NotejamBackup[]): readonly string[] {
@@ -136,9 +157,10 @@ function pastRun(job: Job, pods: readonly Pod[]): readonly PastRun[] {
   const kind = job.metadata.annotations?.[runAnnotation]
   const time = finishedAt(job)
   // A trial restore counts whoever asked for it; a backup by hand has a NotejamBackup to say what came of it.
-  if (time === undefined || !(kind === 'verify' || (kind === 'backup' && isScheduled(job)))) return []
+  if (time === undefined || !(kind === 'verify' || kind === 'mask' || (kind === 'backup' && isScheduled(job)))) return []
   const own = pods.filter((pod) => controllerOf(pod)?.uid === job.metadata.uid)
-  return [{ kind, finishedAt: time, run: readRun(job, own, kind), prune: readRun(job, own, 'prune') }]
+  const copy = job.metadata.annotations?.[copyAnnotation]
+  return [{ kind, copy, finishedAt: time, run: readRun(job, own, kind), prune: readRun(job, own, 'prune') }]
 }
 
 /** The backup that the operation under way has asked for, as its condition says. */

@@ -13,6 +13,7 @@ import { source, type AccessRule } from '../runtime/source.ts'
 import { dataJobIndexes, dataJobsByInstance } from './backup-indexes.ts'
 import { notejamBackupStores } from './kinds.ts'
 import { runAnnotation } from './resources/data-pod.ts'
+import { copyAnnotation } from './resources/mask-cron-job.ts'
 import { finishedAt, readRun } from './run-state.ts'
 import { storeStatus, type StoreUser } from './store-planner.ts'
 import { findMissing } from './stores.ts'
@@ -55,8 +56,10 @@ export function storeController(): ControllerOptions {
 
 function storesOf({ metadata, spec }: NotejamInstance): readonly ObjectKey[] {
   const { namespace = '' } = metadata
-  const names = [spec.backup?.storeRef.name, spec.backup?.secondStoreRef?.name]
-  return names.flatMap((name) => (name === undefined ? [] : [{ namespace, name }]))
+  const { backup, seed } = spec
+  const copies = backup?.maskedCopies?.map(({ storeRef }) => storeRef.name) ?? []
+  const names = new Set([backup?.storeRef.name, backup?.secondStoreRef?.name, ...copies, seed?.from?.storeRef.name])
+  return [...names].flatMap((name) => (name === undefined ? [] : [{ namespace, name }]))
 }
 
 function storesOfMember(object: KubeObject, cache: CacheReader): readonly ObjectKey[] {
@@ -75,7 +78,7 @@ async function reconcileStore(request: ObjectKey, context: ReconcileContext): Pr
   const users = context.cache
     .list<NotejamInstance>(notejamInstances, request.namespace)
     .filter((instance) => storesOf(instance).some(({ name }) => name === request.name))
-    .map((instance) => userOf(instance, context.cache))
+    .map((instance) => userOf(instance, request.name, context.cache))
   const status = storeStatus({ store, missing, users, now: context.clock.now() })
   if (!sameJson(store.status, status)) {
     const { namespace = '', name, uid = '', resourceVersion = '' } = store.metadata
@@ -86,13 +89,24 @@ async function reconcileStore(request: ObjectKey, context: ReconcileContext): Pr
   return after(missing === undefined ? lookSeconds : missingSeconds)
 }
 
-function userOf(instance: NotejamInstance, cache: CacheReader): StoreUser {
+function userOf(instance: NotejamInstance, store: string, cache: CacheReader): StoreUser {
   const key = keyToString(keyOf(instance))
   const pods = cache.byIndex<Pod>(resources.pods, podsByInstance, key)
   const runs = cache.byIndex<Job>(resources.jobs, dataJobsByInstance, key).flatMap((job) => {
     const time = finishedAt(job)
+    if (time === undefined || mainStoreOf(instance, job) !== store) return []
     const own = pods.filter((pod) => controllerOf(pod)?.uid === job.metadata.uid)
-    return time === undefined ? [] : [{ time, run: readRun(job, own, job.metadata.annotations?.[runAnnotation] ?? '') }]
+    const run = readRun(job, own, job.metadata.annotations?.[runAnnotation] ?? '')
+    // A masked copy uses two stores, and what it says names the one that failed.
+    const isOfOther = run.type === 'Failed' && job.metadata.annotations?.[copyAnnotation] !== undefined && !run.message.includes(store)
+    return isOfOther ? [] : [{ time, run }]
   })
   return { instance, runs }
+}
+
+/** The store that a Job has to do with first of all: what comes of it tells of that store. */
+function mainStoreOf({ spec: { backup, seed } }: NotejamInstance, { metadata: { annotations = {} } }: Job): string | undefined {
+  const copy = annotations[copyAnnotation]
+  if (copy !== undefined) return backup?.maskedCopies?.find(({ name }) => name === copy)?.storeRef.name
+  return annotations[runAnnotation] === 'seed' ? seed?.from?.storeRef.name : backup?.storeRef.name
 }

@@ -6,6 +6,7 @@ import type { RunState } from './run-state.ts'
 /** An instance that uses a store, with what its Jobs came to. */
 export interface StoreUser {
   readonly instance: NotejamInstance
+  /** Of those Jobs that tell of this store. */
   readonly runs: readonly { readonly time: string; readonly run: RunState }[]
 }
 
@@ -25,7 +26,7 @@ type StoreStatus = NonNullable<NotejamBackupStore['status']>
 export function storeStatus({ store, missing, users, now }: StoreEvidence): StoreStatus {
   const { name, generation = 0 } = store.metadata
   const first = users.filter(({ instance }) => instance.spec.backup?.storeRef.name === name)
-  const last = first
+  const last = users
     .flatMap(({ runs }) => runs)
     .toSorted((a, b) => a.time.localeCompare(b.time))
     .at(-1)

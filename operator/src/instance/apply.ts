@@ -5,8 +5,9 @@ import { notejamBackups } from '../backup/kinds.ts'
 import { buildBackup } from '../backup/resources/backup.ts'
 import type { NamedStore } from '../backup/resources/store-pod.ts'
 import { buildRestoreJob } from '../backup/resources/restore-job.ts'
+import { buildSeedJob } from '../backup/resources/seed-job.ts'
 import { ApiError, isRefused } from '../kube/errors.ts'
-import { controllerOf, type KubeObject } from '../kube/object.ts'
+import { controllerOf, type DynamicObject, type KubeObject } from '../kube/object.ts'
 import { resources, type Resource } from '../kube/resource.ts'
 import { NameConflict } from '../runtime/errors.ts'
 import type { ReconcileContext } from '../runtime/reconciler.ts'
@@ -18,7 +19,7 @@ import { optionalChildren, renderChildren, type Child } from './resources/childr
 import { phaseOf, type Phase } from './release/steps.ts'
 import { httpRoutes } from './resources/http-route.ts'
 import { releaseJobName } from './resources/names.ts'
-import { buildReleaseJob, type ReleasePhase } from './resources/release-job.ts'
+import { buildReleaseJob, type ReleaseJobInput } from './resources/release-job.ts'
 import { needsHandOver } from './scaling.ts'
 
 /** What applying the children came to. */
@@ -59,20 +60,25 @@ function render(observation: Observation, plan: ReleasePlan): readonly Child[] {
   )
 }
 
-function storesOf({ backups: { stores, restore } }: Observation): readonly NamedStore[] {
-  return [stores?.first, stores?.second, restore?.source].filter((store) => store !== undefined)
+function storesOf({ backups: { stores, restore, seed, copies } }: Observation): readonly NamedStore[] {
+  const own = [stores?.first, stores?.second, restore?.source, seed?.store].filter((store) => store !== undefined)
+  return [...own, ...copies.map(({ store }) => store)]
 }
 
 /** What the CronJobs depend on; undefined where there are none, or something of it is missing: then they are left as they are. */
 function cronJobsInput({ instance, policy, secrets, backups }: Observation, { deploy, stopApp, identity }: ReleasePlan) {
   const { connection } = secrets
-  const { stores, holds, released } = backups
+  const { stores, holds, released, copies } = backups
   if (connection === undefined || secrets.problems.length > 0 || stores === undefined || deploy === undefined) return undefined
-  const marked: NotejamInstance =
-    identity === undefined ? instance : { ...instance, status: { ...instance.status, databaseIdentity: identity } }
   const besideApp = connection.type === 'SQLite' && policy.replicas > 0 && !stopApp
   const suspended = backups.suspended !== undefined || stopApp
-  return { instance: marked, policy, connection, stores, image: deploy.image, besideApp, suspended, holds, released }
+  const marked = withIdentity(instance, identity)
+  return { instance: marked, policy, connection, stores, image: deploy.image, besideApp, suspended, holds, released, copies }
+}
+
+/** The instance with the mark that the plan knows, which its status is about to have. */
+function withIdentity(instance: NotejamInstance, identity: ReleasePlan['identity']): NotejamInstance {
+  return identity === undefined ? instance : { ...instance, status: { ...instance.status, databaseIdentity: identity } }
 }
 
 /**
@@ -154,14 +160,9 @@ export async function createReleaseJob(observation: Observation, plan: ReleasePl
   const image = imageOf(phase, plan)
   const besideApp =
     connection.type === 'SQLite' && appPods.some(({ spec, status }) => spec.nodeName !== undefined && status?.phase === 'Running')
-  const mark = identity === undefined ? {} : { identity }
   const input = { instance, policy, connection, image, besideApp }
-  const { restore } = observation.backups
-  if (phase === 'restore' && restore === undefined) return nothingApplied
-  const desired =
-    phase === 'restore' && restore !== undefined
-      ? buildRestoreJob({ ...input, ...restore, name: releaseJobName(instance, operation.id, phase), operationID: operation.id })
-      : buildReleaseJob({ ...input, phase: phase as ReleasePhase, releaseID: operation.id, ...mark })
+  const desired = jobOf(phase, input, operation.id, identity, observation)
+  if (desired === undefined) return nothingApplied
   try {
     const { action, object } = await context.applier.apply({ resource: resources.jobs, desired, owner: instance, createOnly: true })
     if (action === 'created' && phase === 'expand') {
@@ -172,6 +173,31 @@ export async function createReleaseJob(observation: Observation, plan: ReleasePl
   } catch (error) {
     return refusalOf(resources.jobs, desired, error)
   }
+}
+
+/** The Job of a step; undefined while something is missing that it is made of. */
+function jobOf(
+  phase: Phase,
+  input: Omit<ReleaseJobInput, 'phase' | 'releaseID' | 'identity'>,
+  operationID: string,
+  identity: ReleasePlan['identity'],
+  { backups: { restore, seed, stores }, instance }: Observation,
+): DynamicObject | undefined {
+  const data = { ...input, name: releaseJobName(instance, operationID, phase), operationID }
+  if (phase === 'restore') return restore === undefined ? undefined : buildRestoreJob({ ...data, ...restore })
+  if (phase === 'seed' && instance.spec.seed?.from !== undefined) {
+    if (seed === undefined) return undefined
+    const marked = withIdentity(instance, identity)
+    const deadlineSeconds = input.policy.migrationDeadlineSeconds
+    return buildSeedJob({
+      ...data,
+      instance: marked,
+      source: seed,
+      stores: stores ?? { first: seed.store, second: undefined },
+      deadlineSeconds,
+    })
+  }
+  return buildReleaseJob({ ...input, phase, releaseID: operationID, ...(identity === undefined ? {} : { identity }) })
 }
 
 /** Creates the NotejamBackup of the operation, if the plan says so. Its name says whose it is, so a second one cannot come of it. */

@@ -76,8 +76,10 @@ function instanceKeys(object: KubeObject): readonly ObjectKey[] {
 function usersOfStore({ metadata }: KubeObject, cache: CacheReader): readonly ObjectKey[] {
   return cache
     .list<NotejamInstance>(notejamInstances, metadata.namespace)
-    .filter(({ spec: { backup, bootstrap } }) => {
-      return [backup?.storeRef.name, backup?.secondStoreRef?.name, bootstrap?.restore.storeRef.name].includes(metadata.name)
+    .filter(({ spec: { backup, bootstrap, seed } }) => {
+      const copies = backup?.maskedCopies?.map(({ storeRef }) => storeRef.name) ?? []
+      const others = [bootstrap?.restore.storeRef.name, seed?.from?.storeRef.name]
+      return [backup?.storeRef.name, backup?.secondStoreRef?.name, ...others, ...copies].includes(metadata.name)
     })
     .map(keyOf)
 }

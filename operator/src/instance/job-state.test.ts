@@ -169,4 +169,20 @@ describe('readJobState', () => {
 
     expect(readJobState(job(['Complete']), [ended(0, report)], 'inspect')).toMatchObject({ database: 'ours', pending: 2 })
   })
+
+  it('takes over how many accounts an inspection found, and nothing of what a restore counts', () => {
+    const inspected = readJobState(job(['Complete']), [ended(0, '{"command":"status","rows":{"users":7,"notes":9}}')], 'inspect')
+    const restored = readJobState(job(['Complete']), [ended(0, '{"command":"restore","rows":16}')], 'restore')
+
+    expect(inspected).toMatchObject({ accounts: 7 })
+    expect(restored).not.toHaveProperty('accounts')
+  })
+
+  it('tells an archive that is not masked from a database of somebody else', () => {
+    const refusal = (outcome: string) =>
+      readJobState(job(['Failed', 'PodFailurePolicy']), [ended(6, `{"command":"seed","outcome":"${outcome}","message":"no"}`)], 'seed')
+
+    expect(refusal('NotMasked')).toMatchObject({ type: 'Failed', reason: 'NotMasked' })
+    expect(refusal('FenceRefused')).toMatchObject({ type: 'Failed', reason: 'DatabaseFenced' })
+  })
 })

@@ -25,6 +25,8 @@ export type JobState =
       readonly database?: 'empty' | 'ours' | 'foreign'
       /** Steps of the schema that the image would add. */
       readonly pending?: number
+      /** Accounts that an inspection found. */
+      readonly accounts?: number
       /** What a restore put in the place of the data. */
       readonly restored?: NonNullable<Operation['restored']>
       /** The app's key from the archive, sealed to the operator. */
@@ -46,8 +48,8 @@ const jobs: Readonly<Record<Phase, { readonly name: string; readonly reason: Sta
   verify: { name: 'The verification', reason: 'VerificationFailed' },
 }
 
-/** Outcomes that the report of `migrate` names, where the exit code is the general one. */
-const outcomeReasons: Readonly<Record<string, StalledReason>> = { ContractFirst: 'UpgradePathUnsupported' }
+/** Outcomes that the report names, where the exit code is a general one. */
+const outcomeReasons: Readonly<Record<string, StalledReason>> = { ContractFirst: 'UpgradePathUnsupported', NotMasked: 'NotMasked' }
 
 /** Exit codes of the image contract. */
 const exitReasons: Readonly<Record<number, StalledReason>> = {
@@ -115,8 +117,11 @@ function readCounts({
   pendingContract,
   database,
   pending,
-}: Readonly<Record<string, unknown>>): Pick<Succeeded, 'pendingContract' | 'database' | 'pending'> {
+  rows,
+}: Readonly<Record<string, unknown>>): Pick<Succeeded, 'pendingContract' | 'database' | 'pending' | 'accounts'> {
+  const users = typeof rows === 'object' && rows !== null && 'users' in rows ? rows.users : undefined
   return {
+    ...(typeof users === 'number' ? { accounts: users } : {}),
     ...(typeof pendingContract === 'number' ? { pendingContract } : {}),
     ...(database === 'empty' || database === 'ours' || database === 'foreign' ? { database } : {}),
     ...(Array.isArray(pending) ? { pending: pending.filter((step) => String(step).endsWith(':expand')).length } : {}),
@@ -152,5 +157,5 @@ function failedState(failure: ForeignCondition, pods: readonly Pod[], phase: Pha
   }
   const outcome = parseResult(end.message)?.['outcome']
   const named = typeof outcome === 'string' ? outcomeReasons[outcome] : undefined
-  return { type: 'Failed', reason: exitReasons[end.exitCode] ?? named ?? reason, message: `${name} failed with ${describeEnd(end)}` }
+  return { type: 'Failed', reason: named ?? exitReasons[end.exitCode] ?? reason, message: `${name} failed with ${describeEnd(end)}` }
 }

@@ -152,6 +152,7 @@ function decide(observation: Observation): ReleasePlan {
       migrationDeadlineSeconds: policy.migrationDeadlineSeconds,
       progressDeadlineSeconds: policy.progressDeadlineSeconds,
       seeds: spec.seed !== undefined,
+      seedsCopy: spec.seed?.from !== undefined,
       bootstraps: bootstraps(instance),
     },
     paused: isPaused(instance) || observation.outlived.length > 0 || observation.rivalled,

@@ -102,7 +102,7 @@ export function computeStatus(input: StatusInput): InstanceStatus {
 }
 
 /** Conditions that go when spec.backup goes. */
-const backupConditions: ReadonlySet<string> = new Set(['BackupCurrent', 'SecondCopyCurrent', 'RestoreVerified'])
+const backupConditions: ReadonlySet<string> = new Set(['BackupCurrent', 'SecondCopyCurrent', 'RestoreVerified', 'MaskedCopiesCurrent'])
 
 function generationOf(instance: NotejamInstance): number {
   return instance.metadata.generation ?? 0
@@ -178,7 +178,7 @@ const stepTexts = {
   Contracting: 'what only older code needs is being removed from the schema',
   Stopping: 'the pods are being stopped before the database is emptied',
   Wiping: 'the database is being emptied',
-  Seeding: 'the database is being filled with generated data',
+  Seeding: 'the database is being filled with generated data or a masked copy',
   Smoking: 'its pages are tried before a pod is replaced',
   Verifying: 'its pages are tried after the roll-out',
 } as const

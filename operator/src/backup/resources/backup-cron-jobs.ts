@@ -4,6 +4,7 @@ import type { InstanceSpec } from '../../api/notejam.ts'
 import type { DynamicObject } from '../../kube/object.ts'
 import { dataJobSpec, manifestEnvironment, repeatedExits } from './backup-job.ts'
 import { dataContainer, dataPod, roledStores, runAnnotation, type DataPodInput } from './data-pod.ts'
+import type { MaskTarget } from './mask-cron-job.ts'
 import { scratchServer, scratchServerPod, scratchURL } from './scratch-server.ts'
 
 /** What the CronJobs of an instance depend on. */
@@ -14,6 +15,8 @@ export interface CronJobsInput extends DataPodInput {
   readonly holds: readonly string[]
   /** Archives that stayed so, and need not any more. */
   readonly released: readonly string[]
+  /** Masked copies that can be made. */
+  readonly copies: readonly MaskTarget[]
 }
 
 /** Seconds for pruning after a scheduled backup, and the greatest wait before one: runs that all became due at once do not begin at once. */
@@ -142,7 +145,15 @@ export function buildVerification(input: DataPodInput, args: readonly string[], 
   return { template }
 }
 
-function cronJob(input: CronJobsInput, name: string, run: string, schedule: string, jobSpec: object): DynamicObject {
+/** A CronJob of a data command. */
+export function cronJob(
+  input: CronJobsInput,
+  name: string,
+  run: string,
+  schedule: string,
+  jobSpec: object,
+  notes: Readonly<Record<string, string>> = {},
+): DynamicObject {
   const { instance, image } = input
   const {
     name: _name,
@@ -152,6 +163,7 @@ function cronJob(input: CronJobsInput, name: string, run: string, schedule: stri
   } = childMetadata(instance, 'backup', name, {
     [runAnnotation]: run,
     [annotations.image]: image,
+    ...notes,
   })
   return {
     apiVersion: 'batch/v1',

@@ -32,8 +32,8 @@ export interface InstanceStores {
   readonly second: NamedStore | undefined
 }
 
-/** A store together with what a command calls it. */
-export type RoledStore = readonly [StoreRole, NamedStore]
+/** A store together with what a command calls it, and what it does with it where that is not what it does with the others. */
+export type RoledStore = readonly [StoreRole, NamedStore, StoreUse?]
 
 /** What a container of a data command is made of. */
 export interface DataContainer {
@@ -77,7 +77,7 @@ export function dataContainer(input: DataPodInput, { name, args, use, stores, da
       ...identity(instance),
       { name: 'NOTEJAM_IMAGE', value: image },
       { name: 'SCRATCH_DIR', value: scratch },
-      ...stores.flatMap(([role, store]) => storeEnvironment(store, role, use)),
+      ...stores.flatMap(([role, store, own = use]) => storeEnvironment(store, role, own)),
       ...environment,
       ...(instance.spec.app?.extraEnv ?? []),
     ],
@@ -85,7 +85,7 @@ export function dataContainer(input: DataPodInput, { name, args, use, stores, da
     volumeMounts: [
       ...(database ? keyed(input, commonMounts(input)) : [{ name: 'temporary', mountPath: paths.temporary }]),
       { name: 'scratch', mountPath: scratch },
-      ...stores.flatMap(([role, store]) => storeMounts(store, role, use)),
+      ...stores.flatMap(([role, store, own = use]) => storeMounts(store, role, own)),
     ],
   }
 }

@@ -8,7 +8,7 @@ export interface NamedStore {
 }
 
 /** Before the names of a store's variables: which of a command's stores it is (image contract). */
-export type StoreRole = 'STORE_' | 'SECOND_STORE_' | 'SOURCE_STORE_'
+export type StoreRole = 'STORE_' | 'SECOND_STORE_' | 'SOURCE_STORE_' | 'TARGET_STORE_'
 
 /** What a container does with a store. `Read` gets the key that opens archives, `Prune` the credentials that may delete. */
 export type StoreUse = 'Write' | 'Read' | 'Prune'

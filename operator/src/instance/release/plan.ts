@@ -4,7 +4,7 @@ import { clip, type StalledReason } from '../../api/reasons.ts'
 import { metaTime } from '../../runtime/conditions.ts'
 import type { JobState } from '../job-state.ts'
 import { settleOrBegin } from './begin.ts'
-import { judgeInspection, refuseWipe, seenAt } from './fence.ts'
+import { judgeInspection, refuseSeed, refuseWipe, seenAt } from './fence.ts'
 import { advance, deployOf, enter, giveUp, isHeld, keep, keptMessage, rollBack, supersede, targetOf } from './journal.ts'
 import { continueRestore } from './restore.ts'
 import { isKnownStep, nextStep } from './steps.ts'
@@ -65,7 +65,7 @@ function continueJob(seen: Draft, before: Operation): ReleasePlan {
     case 'Absent': {
       if (operation.jobUID !== undefined) return failJob(draft, operation, deletedJob)
       if (makesWay) return supersede(draft, operation)
-      const refused = operation.step === 'Wiping' ? refuseWipe(draft, operation) : undefined
+      const refused = refuseStep(draft, operation)
       if (refused !== undefined) return giveUp(draft, operation, { result: 'Failed', ...refused })
       return { ...keep(draft), ...createJob(draft, operation) }
     }
@@ -82,6 +82,11 @@ function continueJob(seen: Draft, before: Operation): ReleasePlan {
     case 'Failed':
       return failJob(draft, operation, failureOf(operation, job))
   }
+}
+
+function refuseStep(draft: Draft, operation: Operation): Stall | undefined {
+  if (operation.step === 'Wiping') return refuseWipe(draft, operation)
+  return operation.step === 'Seeding' && draft.policy.seedsCopy === true ? refuseSeed(draft) : undefined
 }
 
 /** Makes the Job of the step, unless something is missing for it or reads what it would change. */
@@ -147,7 +152,8 @@ function prove(draft: Draft, operation: Operation, job: Succeeded): ReleasePlan 
     case 'Migrating':
       return advance(migrated(seen, job), operation, [migratedEvent(seen, operation)])
     case 'Seeding': {
-      const note = `The database was filled with generated data for release ${operation.id}`
+      const what = draft.policy.seedsCopy === true ? 'a masked copy' : 'generated data'
+      const note = `The database was filled with ${what} for release ${operation.id}`
       return advance(seen, operation, [{ type: 'Normal', reason: 'DatabaseSeeded', action: 'Seed', note }])
     }
     default:

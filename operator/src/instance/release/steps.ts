@@ -24,19 +24,23 @@ export function phaseOf(step: Step | undefined): Phase | undefined {
 
 /**
  * The steps of each strategy, in order. Wipe first proves on the serving instance that the image can be pulled and reads the mark of the database;
- * the strategies that keep data begin with what the release before left behind.
+ * the strategies that keep data begin with what the release before left behind. Where Upgrade is to begin with a masked copy, it looks first whether there
+ * are accounts: a copy takes the place of what is there.
  */
 export const sequences: Readonly<Record<Strategy, readonly Step[]>> = {
   Wipe: ['Restoring', 'Inspecting', 'Stopping', 'Wiping', 'Migrating', 'Seeding', 'RollingOut'],
-  Upgrade: ['Restoring', 'Contracting', 'Migrating', 'Seeding', 'RollingOut', 'Verifying'],
+  Upgrade: ['Restoring', 'Inspecting', 'Contracting', 'Migrating', 'Seeding', 'RollingOut', 'Verifying'],
   BackupThenMigrate: ['Restoring', 'Inspecting', 'BackingUp', 'Contracting', 'Migrating', 'Smoking', 'RollingOut'],
 }
 
 /** Whether an operation has to take a step, from what is known when the step before it is proven. */
 const isNeeded: Readonly<Record<Step, (draft: Draft, operation: Operation) => boolean>> = {
   // At the very first contact there is nothing to wipe, and migrate itself refuses a database that is not empty and not ours.
-  Inspecting: (draft, operation) =>
-    strategyOf(draft, operation) === 'BackupThenMigrate' || (draft.release.counter ?? 0) > 1 || draft.identity !== undefined,
+  Inspecting: (draft, operation) => {
+    const strategy = strategyOf(draft, operation)
+    if (strategy === 'Upgrade') return draft.policy.seedsCopy === true && draft.policy.bootstraps !== true && isFirst(draft)
+    return strategy === 'BackupThenMigrate' || (draft.release.counter ?? 0) > 1 || draft.identity !== undefined
+  },
   Stopping: ({ appGone }) => !appGone,
   Wiping: ({ identity, policy }) => identity !== undefined && policy.bootstraps !== true,
   BackingUp: (_draft, operation) => addsSteps(operation),
@@ -49,11 +53,20 @@ const isNeeded: Readonly<Record<Step, (draft: Draft, operation: Operation) => bo
   Seeding: (draft, operation) =>
     draft.policy.seeds &&
     draft.policy.bootstraps !== true &&
-    (strategyOf(draft, operation) === 'Wipe' || draft.release.current === undefined),
+    (strategyOf(draft, operation) === 'Wipe' || (isFirst(draft) && !(draft.policy.seedsCopy === true && holdsAccounts(operation)))),
   Smoking: ({ release, wantsPods }) => release.current !== undefined && wantsPods,
   RollingOut: () => true,
   Verifying: ({ release, wantsPods }) => release.current !== undefined && wantsPods,
   RollingBack: () => false,
+}
+
+function isFirst({ release }: Draft): boolean {
+  return release.current === undefined
+}
+
+/** Whether the database held somebody's accounts when the release began: nothing takes their place. */
+function holdsAccounts({ inspected }: Operation): boolean {
+  return (inspected?.accounts ?? 0) > 0
 }
 
 function addsSteps({ inspected }: Operation): boolean {

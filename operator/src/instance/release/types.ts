@@ -39,8 +39,10 @@ export interface ReleasePolicy {
   readonly migrationDeadlineSeconds: number
   /** How long pods that were stopped for a restore may take to come back; 300 if not given. */
   readonly progressDeadlineSeconds?: number
-  /** Whether generated data is asked for. */
+  /** Whether the database is filled when it is new. */
   readonly seeds: boolean
+  /** Whether that is with a masked copy of another instance, which takes the place of what is there, instead of with generated data. */
+  readonly seedsCopy?: boolean
   /** Whether the instance is still to begin with an archive. */
   readonly bootstraps?: boolean
 }

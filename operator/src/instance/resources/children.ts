@@ -1,4 +1,5 @@
 import { buildCronJobs, type CronJobsInput } from '../../backup/resources/backup-cron-jobs.ts'
+import { buildMaskCronJobs } from '../../backup/resources/mask-cron-job.ts'
 import type { DynamicObject } from '../../kube/object.ts'
 import { resources, type Resource } from '../../kube/resource.ts'
 import type { Scaling } from '../scaling.ts'
@@ -68,7 +69,9 @@ export function renderChildren(input: ChildrenInput, deployment: Omit<Deployment
     [resources.podDisruptionBudgets, buildDisruptionBudget(input)],
     [resources.ingresses, buildIngress(input)],
     [httpRoutes, buildHTTPRoute(input)],
-    ...(input.cronJobs === undefined ? [] : buildCronJobs(input.cronJobs).map((cronJob) => [resources.cronJobs, cronJob] as const)),
+    ...(input.cronJobs === undefined
+      ? []
+      : [...buildCronJobs(input.cronJobs), ...buildMaskCronJobs(input.cronJobs)].map((cronJob) => [resources.cronJobs, cronJob] as const)),
     // Only over a Deployment whose replicas were handed over: two would set them otherwise.
     [resources.horizontalPodAutoscalers, input.scaling.by === 'autoscaler' ? buildAutoscaler(input) : undefined],
   ]

@@ -1,6 +1,7 @@
 import type { InstanceSpec, NotejamInstance } from '../../api/notejam.ts'
 import { effectivePolicy } from '../../api/policy.ts'
 import type { InstanceStores } from '../../backup/resources/data-pod.ts'
+import type { NamedStore } from '../../backup/resources/store-pod.ts'
 import type { KubeObject } from '../../kube/object.ts'
 import { describeConnection } from '../connection.ts'
 import type { Scaling } from '../scaling.ts'
@@ -21,6 +22,8 @@ export interface Sample {
   readonly database: Readonly<Record<string, string>>
   /** Where archives go. */
   readonly stores?: InstanceStores
+  /** Where masked copies go. */
+  readonly copyStores?: readonly NamedStore[]
 }
 
 /** Makes an instance of a spec, with the identity that all of them have in tests. */
@@ -157,6 +160,7 @@ export const samples = {
         timeZone: 'Europe/Kyiv',
         retention: { daily: 'P30D', weekly: 'P1Y', monthly: 'P3Y', beforeMigration: 'P2W' },
         verification: { schedule: '0 4 * * 0', serverImage: 'mariadb:11.8', scratchSize: '20Gi' },
+        maskedCopies: [{ name: 'test', storeRef: { name: 'for-test' }, recipients: ['age1test'], schedule: '0 5 * * 0' }],
         deadlineSeconds: 7200,
         resources: { requests: { cpu: '200m', memory: '256Mi' } },
       },
@@ -180,11 +184,20 @@ export const samples = {
       },
       second: { name: 'shelf', spec: { volume: { claimName: 'archives' }, encryption: { mode: 'None' } } },
     },
+    copyStores: [
+      {
+        name: 'for-test',
+        spec: {
+          s3: { endpoint: 'https://copies.example.org:9000', bucket: 'copies', credentialsSecretRef: { name: 'copy-writer' } },
+          encryption: { recipients: ['age1other'], identitySecretRef: { name: 'never-here' } },
+        },
+      },
+    ],
   },
 } as const satisfies Readonly<Record<string, Sample>>
 
 /** Everything that the operator would write for a sample, as it would write it. */
-export function renderSample({ instance, stores, database: held }: Sample): readonly KubeObject[] {
+export function renderSample({ instance, stores, copyStores = [], database: held }: Sample): readonly KubeObject[] {
   const policy = effectivePolicy(instance.spec)
   const entries = new Map(Object.entries(held).map(([entry, value]) => [entry, Buffer.from(value)]))
   const engine = builtInEngine(instance)
@@ -207,11 +220,14 @@ export function renderSample({ instance, stores, database: held }: Sample): read
     suspended: false,
     holds: ['held'],
     released: [],
+    copies: (instance.spec.backup?.maskedCopies ?? []).flatMap((copy) =>
+      copyStores.filter(({ name }) => name === copy.storeRef.name).map((store) => ({ copy, store })),
+    ),
   }
   const network = {
     connection,
     mail,
-    ...(stores === undefined ? {} : { stores: [stores.first, ...(stores.second === undefined ? [] : [stores.second])] }),
+    ...(stores === undefined ? {} : { stores: [stores.first, ...(stores.second === undefined ? [] : [stores.second]), ...copyStores] }),
   }
   const input = { instance, policy, connection, scaling, network, database, cronJobs }
   const { image } = instance.spec

@@ -1,0 +1,52 @@
+import { annotations, childMetadata } from '../../api/labels.ts'
+import type { DynamicObject } from '../../kube/object.ts'
+import { dataJobSpec } from './backup-job.ts'
+import { dataContainer, dataPod, runAnnotation, type DataPodInput } from './data-pod.ts'
+import type { NamedStore } from './store-pod.ts'
+
+/** Where the masked copy comes from that a database begins with. */
+export interface SeedSource {
+  readonly store: NamedStore
+  /** `namespace/name[/uid]` of the instance that it is of. */
+  readonly instance: string
+  /** Name of the archive, or Latest. */
+  readonly backupID: string
+}
+
+/** What the Job of a seed from a masked copy depends on. */
+export interface SeedJobInput extends DataPodInput {
+  readonly source: SeedSource
+  readonly deadlineSeconds: number
+  readonly name: string
+  readonly operationID: string
+}
+
+/** Seconds that the command waits for the lock of the database. */
+const lockSeconds = 60
+
+/**
+ * The Job that puts a masked copy in the place of what a release has just made of an empty database. It may be repeated: the copy is loaded as a whole or not
+ * at all.
+ */
+export function buildSeedJob(input: SeedJobInput): DynamicObject {
+  const { instance, source, name, operationID, image, deadlineSeconds } = input
+  const from = ['--from', source.instance, '--backup', source.backupID]
+  const container = dataContainer(input, {
+    name: 'seed',
+    args: ['seed', ...from, '--wait', String(lockSeconds), '--deadline', String(deadlineSeconds)],
+    use: 'Read',
+    stores: [['SOURCE_STORE_', source.store]],
+    database: true,
+  })
+  const notes = { [runAnnotation]: 'seed', [annotations.release]: operationID, [annotations.image]: image }
+  const stores = [['SOURCE_STORE_', source.store, 'Read']] as const
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: childMetadata(instance, 'backup', name, notes),
+    spec: {
+      ...dataJobSpec('seed', deadlineSeconds),
+      template: dataPod(input, { run: 'seed', deadlineSeconds, stores, database: true, containers: [container] }),
+    },
+  }
+}
