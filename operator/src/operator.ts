@@ -7,6 +7,7 @@ import { createBackupMetrics } from './backup/metrics.ts'
 import { restoreController } from './backup/restore-controller.ts'
 import { storeController } from './backup/store-controller.ts'
 import { cacheTransforms } from './cache-transform.ts'
+import { collectGarbage } from './collect-garbage.ts'
 import { instanceController } from './instance/controller.ts'
 import { CollectionReflector } from './kube/collection-reflector.ts'
 import { createClient } from './kube/create-client.ts'
@@ -86,6 +87,7 @@ export async function runOperator(settings: Settings, signal: AbortSignal): Prom
     },
     definitions,
     metrics: createRuntimeMetrics(registry),
+    collect: collectGarbage,
   })
   await manager.run(signal)
   log.info({}, 'The operator has stopped')

@@ -79,6 +79,7 @@ export class Controller {
   #running = false
   #stopping = false
   #active = 0
+  #passes = 0
   readonly #cut = new AbortController()
 
   constructor(options: ControllerOptions, env: ControllerEnvironment) {
@@ -102,6 +103,11 @@ export class Controller {
   /** Keys that are being worked on. */
   get processing(): readonly string[] {
     return this.#queue.processing
+  }
+
+  /** Passes begun so far. */
+  get passes(): number {
+    return this.#passes
   }
 
   /** Asks for a pass from outside of the watches (a timer of its own, a test). */
@@ -206,6 +212,7 @@ export class Controller {
       this.#queue.done(item.key)
       return
     }
+    this.#passes++
     const reconcileID = randomUUID()
     const log = this.#log.child({ ...keyFromString(item.key), reconcileID })
     this.#metrics.activeWorkers(++this.#active)

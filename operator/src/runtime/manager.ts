@@ -11,6 +11,7 @@ import { DefinitionCheck, type ExpectedDefinition } from './definitions.ts'
 import { LeaderElector, openFence, type ElectionTimes } from './election.ts'
 import { DrainTimeout } from './errors.ts'
 import { LoopLag, serveHealth, type HealthCheck, type HealthOptions, type HealthServer } from './health.ts'
+import { IdleCollector } from './idle-collector.ts'
 import { Informers, type DeniedNamespace, type Reflect } from './informers.ts'
 import { leaseLock } from './lease-lock.ts'
 import type { Logger } from './log.ts'
@@ -50,6 +51,8 @@ export interface ManagerOptions {
   readonly drainSeconds?: number
   /** Seconds between two passes on an object that nothing happens to: 36,000. */
   readonly resyncSeconds?: number
+  /** Collects garbage, thoroughly; called when work has ceased. Default: nothing does. */
+  readonly collect?: () => void
 }
 
 /** How a manager is doing; what `/readyz?verbose` says, as data. */
@@ -96,6 +99,7 @@ class RuntimeManager implements Manager {
   readonly #recorder: EventRecorder
   readonly #controllers: readonly Controller[]
   readonly #lag: LoopLag
+  readonly #collector: IdleCollector
   readonly #definitions: DefinitionCheck
   #synced = false
   #stopping = false
@@ -109,6 +113,7 @@ class RuntimeManager implements Manager {
       syncSeconds: 120,
       drainSeconds: 30,
       resyncSeconds: 36_000,
+      collect: () => {},
       ...options,
       clock,
     }
@@ -176,6 +181,12 @@ class RuntimeManager implements Manager {
       needed: neededBy(options.controllers),
       expected: options.definitions ?? [],
     })
+    this.#collector = new IdleCollector({
+      clock,
+      passes: () => this.#controllers.reduce((sum, { passes }) => sum + passes, 0),
+      isBusy: () => this.#controllers.some(({ processing }) => processing.length > 0),
+      collect: this.#options.collect,
+    })
     this.#lag = new LoopLag(clock, (seconds) => metrics.eventLoopLag(seconds))
   }
 
@@ -212,6 +223,7 @@ class RuntimeManager implements Manager {
       watches = this.#informers.start(sources.signal)
       await this.#informers.whenSynced(this.#options.syncSeconds, signal)
       this.#synced = true
+      this.#collector.start()
       this.#log.info({ denied: this.#informers.denied.length }, 'The caches are filled')
       await this.#elector?.acquire(signal)
       await this.#lead(signal, sources)
@@ -222,6 +234,7 @@ class RuntimeManager implements Manager {
       sources.abort(new Error('The manager stops.'))
       await watches
       this.#lag.stop()
+      this.#collector.stop()
       await this.#health?.close()
       clearInterval(hold)
     }
