@@ -28,6 +28,10 @@ interface Job {
 /** A cluster and a database as far as a release sees them, with an operator that may be killed between any two of its writes. */
 class World {
   readonly strategy: Strategy
+  /** Whether its database is to begin with a masked copy, which takes the place of all that is there. */
+  readonly seedsCopy: boolean
+  /** Accounts in the database. */
+  accounts = 0
   image = 'notejam:0'
   retryToken = ''
   paused = false
@@ -51,8 +55,9 @@ class World {
   rollout: RolloutState = { type: 'Complete' }
   ticks = 0
 
-  constructor(strategy: Strategy) {
+  constructor(strategy: Strategy, seedsCopy = false) {
     this.strategy = strategy
+    this.seedsCopy = seedsCopy
   }
 
   get #job(): Job | undefined {
@@ -65,7 +70,7 @@ class World {
       environment: environments[this.strategy],
       image: this.image,
       retryToken: this.retryToken,
-      policy: { ...samplePolicy, strategy: this.strategy, contractAfterSeconds: 5, seeds: true },
+      policy: { ...samplePolicy, strategy: this.strategy, contractAfterSeconds: 5, seeds: true, seedsCopy: this.seedsCopy },
       paused: this.paused,
       stopped: false,
       wantsPods: true,
@@ -110,6 +115,8 @@ class World {
       this.deployed = plan.deploy.image
       this.running = true
     }
+    // Whoever comes by signs up.
+    if (this.running && this.rollout.type === 'Complete') this.accounts += 1
   }
 
   #create({ operation, release }: ReleasePlan): void {
@@ -119,6 +126,7 @@ class World {
     // What only may begin when the step before it is proven.
     if (phase === 'wipe') expect(this.running).toBe(false)
     if (phase === 'expand' && this.strategy === 'BackupThenMigrate' && this.mark !== undefined) expect(this.backedUp.has(id)).toBe(true)
+    if (phase === 'seed' && this.seedsCopy) expect(this.accounts).toBe(0)
     const image = (phase === 'contract' ? release.current : release.target)?.image ?? ''
     this.jobs.set(`${id}-${phase}`, { id, phase, image, uid: `uid-${this.created.length}`, state: { type: 'Pending' } })
     this.created.push(`${id}-${phase}`)
@@ -150,17 +158,20 @@ class World {
     if (job.phase === 'wipe') {
       this.wipes.push(job.id)
       this.migrated.clear()
+      this.accounts = 0
     }
     if (job.phase === 'expand') {
       this.migrated.add(job.image)
       this.mark ??= { instanceUID: 'uid', environment: environments[this.strategy], fingerprint: 'f' }
     }
+    if (job.phase === 'seed') this.accounts += 5
     const identity = this.mark === undefined ? {} : { identity: this.mark }
     job.state = {
       type: 'Succeeded',
       digest: digestOf(job.image),
       database: this.mark === undefined ? 'empty' : 'ours',
       pending: 1,
+      accounts: this.accounts,
       pendingContract: job.phase === 'expand' ? 1 : 0,
       ...identity,
     }
@@ -222,11 +233,17 @@ const actions: readonly fc.WeightedArbitrary<Action>[] = [
   },
 ]
 
-describe.each<Strategy>(['Wipe', 'Upgrade', 'BackupThenMigrate'])('%s through any history of edits, outcomes and kills', (strategy) => {
+describe.each<[Strategy, string]>([
+  ['Wipe', 'generated data'],
+  ['Wipe', 'a masked copy'],
+  ['Upgrade', 'generated data'],
+  ['Upgrade', 'a masked copy'],
+  ['BackupThenMigrate', 'nothing'],
+])('%s with %s through any history of edits, outcomes and kills', (strategy, seed) => {
   it('makes each Job once, begins a step only when the one before is proven, serves only what was migrated, and ends', () => {
     fc.assert(
       fc.property(fc.array(fc.oneof(...actions), { maxLength: 80 }), (history) => {
-        const world = new World(strategy)
+        const world = new World(strategy, seed === 'a masked copy')
         for (const act of history) {
           act(world)
           expect(!world.running || [...world.migrated].some((image) => world.deployed?.endsWith(digestOf(image)))).toBe(true)
