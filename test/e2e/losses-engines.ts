@@ -1,0 +1,190 @@
+import { randomBytes } from 'node:crypto'
+import type { ApiClient, KubeObject } from '../cluster/api-client.ts'
+import { waitFor } from '../cluster/wait-for.ts'
+import type { Kubectl } from '../support/kubectl.ts'
+import { startPostgres } from './production.ts'
+
+/** Name of the instance that is lost again and again. */
+export const lostName = 'notes'
+
+/** Where an instance runs: what differs from one cluster to the next. */
+export interface LossSite {
+  readonly api: ApiClient
+  readonly kubectl: Kubectl
+  readonly ingressUrl: string
+  readonly images: { readonly app: string; readonly postgres: string; readonly mariadb?: string }
+  /** The endpoint is the one by which pods of this cluster reach the store. */
+  readonly endpoint: string
+}
+
+/** A namespace of a site. */
+export interface LossPlace extends LossSite {
+  readonly namespace: string
+}
+
+/** What a kind of database has of its own, as far as losing it is concerned. */
+export interface LossEngine {
+  readonly name: 'PostgreSQL' | 'MariaDB' | 'SQLite'
+  readonly replicas: number
+  /** Fields of the instance's spec. */
+  readonly spec: Readonly<Record<string, unknown>>
+  readonly serverImage: (images: LossSite['images']) => string | undefined
+  /** Starts an empty server in the namespace. */
+  readonly start: (place: LossPlace) => Promise<void>
+  readonly dropDatabase: (place: LossPlace) => Promise<void>
+  readonly destroyVolume: (place: LossPlace) => Promise<void>
+  /** What has to go by hand after the instance, before another one of its name can begin. */
+  readonly clear: (place: LossPlace) => Promise<void>
+}
+
+interface Pod extends KubeObject {
+  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] }
+}
+
+const podType = { apiVersion: 'v1', kind: 'Pod' }
+const claimType = { apiVersion: 'v1', kind: 'PersistentVolumeClaim' }
+const external = { secretRef: { name: 'database' }, tls: { mode: 'Disable' }, maxConnections: 100 }
+
+/** Production on the servers, Test on SQLite, which Production does not take. */
+export const lossEngines: Readonly<Record<'postgresql' | 'mariadb' | 'sqlite', LossEngine>> = {
+  postgresql: {
+    name: 'PostgreSQL',
+    replicas: 2,
+    spec: { environment: 'Production', database: { type: 'PostgreSQL', external } },
+    serverImage: ({ postgres }) => postgres,
+    start: async ({ api, namespace, images }) => {
+      await startPostgres(api, namespace, images.postgres)
+    },
+    dropDatabase: async ({ kubectl, namespace }) => {
+      const statements = ['-c', 'DROP DATABASE notejam WITH (FORCE)', '-c', 'CREATE DATABASE notejam']
+      await kubectl.run(['exec', '-n', namespace, 'deploy/postgres', '--', 'psql', '-U', 'notejam', '-d', 'postgres', ...statements])
+    },
+    destroyVolume: async (place) => await replaceServer(place, 'postgres'),
+    clear: async (place) => await lossEngines.postgresql.dropDatabase(place),
+  },
+  mariadb: {
+    name: 'MariaDB',
+    replicas: 2,
+    spec: { environment: 'Production', database: { type: 'MySQL', external } },
+    serverImage: ({ mariadb }) => mariadb,
+    start: async ({ api, namespace, images }) => await startMariadb(api, namespace, images.mariadb ?? ''),
+    dropDatabase: async ({ kubectl, namespace }) => {
+      const statements = 'DROP DATABASE notejam; CREATE DATABASE notejam CHARACTER SET utf8mb4'
+      const command = `exec mariadb --user=root --password="$MARIADB_ROOT_PASSWORD" --execute="${statements}"`
+      await kubectl.run(['exec', '-n', namespace, 'deploy/mariadb', '--', 'sh', '-c', command])
+    },
+    destroyVolume: async (place) => await replaceServer(place, 'mariadb'),
+    clear: async (place) => await lossEngines.mariadb.dropDatabase(place),
+  },
+  sqlite: {
+    name: 'SQLite',
+    replicas: 1,
+    spec: { environment: 'Test', database: { type: 'SQLite', sqlite: { storage: { size: '64Mi' } } } },
+    serverImage: () => undefined,
+    start: async () => await Promise.resolve(),
+    dropDatabase: async ({ api, kubectl, namespace }) => {
+      const script = "for (const end of ['', '-wal', '-shm']) require('node:fs').rmSync('/data/notejam.db' + end, { force: true })"
+      await kubectl.run(['exec', '-n', namespace, `deploy/${lostName}`, '--', '/usr/local/bin/node', '-e', script])
+      // A process that has the file open would go on with it.
+      await deletePods(api, namespace, appSelector)
+    },
+    destroyVolume: async ({ api, namespace }) => {
+      const before = await api.get(claimType, claimName, namespace)
+      await api.delete(claimType, claimName, namespace)
+      await deletePods(api, namespace, ownSelector)
+      await waitFor(
+        async () => {
+          const claim = await api.get(claimType, claimName, namespace)
+          return claim !== undefined && claim.metadata.uid !== before?.metadata.uid
+        },
+        { what: 'another volume in the place of the destroyed one', timeoutMs: 120_000 },
+      )
+    },
+    clear: async ({ api, namespace }) => {
+      await deletePods(api, namespace, ownSelector)
+    },
+  },
+}
+
+const claimName = `${lostName}-data`
+const appSelector = 'app.kubernetes.io/component=app'
+/** Also the pods of finished Jobs: a claim that is deleted stays while any pod names it. */
+const ownSelector = `app.kubernetes.io/instance=${lostName}`
+
+/** Deletes all pods that a selector finds; gives their UIDs. */
+async function deletePods(api: ApiClient, namespace: string, labelSelector: string): Promise<ReadonlySet<string>> {
+  const pods = await api.list(podType, namespace, { labelSelector })
+  for (const { metadata } of pods) await api.delete(podType, metadata.name, namespace)
+  return new Set(pods.map(({ metadata }) => metadata.uid ?? ''))
+}
+
+/** Destroys a server with its volume, which goes with the pod; another one begins empty. */
+async function replaceServer({ api, namespace }: LossPlace, app: string): Promise<void> {
+  const labelSelector = `app=${app}`
+  const before = await deletePods(api, namespace, labelSelector)
+  await waitFor(
+    async () => {
+      const pods = await api.list<Pod>(podType, namespace, { labelSelector })
+      const isNew = pods.every(({ metadata }) => !before.has(metadata.uid ?? ''))
+      const isReady = pods.some(({ status }) => status?.conditions?.some((found) => found.type === 'Ready' && found.status === 'True'))
+      return isNew && isReady
+    },
+    { what: `an empty ${app}`, timeoutMs: 180_000 },
+  )
+}
+
+/** The counterpart of `startPostgres`. */
+async function startMariadb(api: ApiClient, namespace: string, image: string): Promise<void> {
+  const password = randomBytes(18).toString('base64url')
+  const labels = { app: 'mariadb' }
+  const metadata = { name: 'mariadb', namespace }
+  const container = {
+    name: 'mariadb',
+    image,
+    args: ['mariadbd', '--innodb-flush-log-at-trx-commit=0'],
+    env: [
+      { name: 'MARIADB_ROOT_PASSWORD', value: randomBytes(18).toString('base64url') },
+      { name: 'MARIADB_USER', value: 'notejam' },
+      { name: 'MARIADB_PASSWORD', value: password },
+      { name: 'MARIADB_DATABASE', value: 'notejam' },
+    ],
+    readinessProbe: {
+      exec: { command: ['mariadb-admin', '--socket=/run/mysqld/mysqld.sock', 'ping'] },
+      periodSeconds: 1,
+      timeoutSeconds: 10,
+      failureThreshold: 30,
+    },
+    securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+    volumeMounts: [
+      { name: 'data', mountPath: '/var/lib/mysql' },
+      { name: 'run', mountPath: '/run/mysqld' },
+    ],
+  }
+  const spec = {
+    securityContext: { runAsNonRoot: true, runAsUser: 999, runAsGroup: 999, fsGroup: 999, seccompProfile: { type: 'RuntimeDefault' } },
+    containers: [container],
+    volumes: [
+      { name: 'data', emptyDir: {} },
+      { name: 'run', emptyDir: {} },
+    ],
+  }
+  const template = { metadata: { labels }, spec }
+  const stringData = { host: `mariadb.${namespace}.svc`, port: '3306', user: 'notejam', password, database: 'notejam' }
+  const objects: readonly KubeObject[] = [
+    { apiVersion: 'v1', kind: 'Service', metadata, spec: { selector: labels, ports: [{ port: 3306 }] } },
+    { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec: { selector: { matchLabels: labels }, template } },
+    { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'database', namespace }, stringData },
+  ]
+  for (const object of objects) await api.create(object)
+  await waitFor(
+    async () => {
+      const found = await api.get<KubeObject & { status?: { readyReplicas?: number } }>(
+        { apiVersion: 'apps/v1', kind: 'Deployment' },
+        'mariadb',
+        namespace,
+      )
+      return found?.status?.readyReplicas === 1
+    },
+    { what: 'MariaDB being ready', timeoutMs: 180_000 },
+  )
+}
