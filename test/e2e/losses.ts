@@ -2,33 +2,18 @@ import type { ObjectStore } from '../app/object-store.ts'
 import type { KubeObject } from '../cluster/api-client.ts'
 import { waitFor } from '../cluster/wait-for.ts'
 import { createNamespace, deleteNamespace } from '../support/namespace.ts'
-import { NotejamClient } from '../support/notejam-client.ts'
 import { backupType, createBackupStore, createStoreAccess, endOf, restoreType, runToEnd, type StoreAccess } from './backup-store.ts'
 import { getInstance, hostOf, instanceHas, instanceReady } from './instance.ts'
 import { ArchiveBucket, type StoredArchive } from './losses-bucket.ts'
 import { type LossEngine, type LossPlace, type LossSite, lostName as name } from './losses-engines.ts'
+import { pruneNow } from './losses-prune.ts'
+import { Witness } from './losses-witness.ts'
 import { createCertificate, productionInstance } from './production.ts'
 
-const account = ['ada@example.org', 'correct horse battery'] as const
-const written = [
-  ['Kept', 'what must never be lost'],
-  ['Збережено', 'те, що ніколи не має зникнути'],
-  ['保存', '决不能丢失的东西 🗝️'],
-] as const
 /** Of every archive but what migrations, restores and people held; so short that an archive of last month may go. */
 const retention = { daily: 'P7D', beforeMigration: 'P7D' }
 /** Counters of failed sign-ins end by themselves, minutes after they began. */
 const passing = new Set(['throttle_windows'])
-
-/** What is looked at on a page. */
-interface Seen {
-  readonly path: string
-  readonly status: number
-  /** Instants that it names. */
-  readonly times: readonly string[]
-  /** Those of the written texts that it has. */
-  readonly texts: readonly string[]
-}
 
 /** How long a loss took to be made good, and what of it. */
 export interface Recovery {
@@ -42,31 +27,6 @@ export interface Recovery {
   readonly missing: string
 }
 
-/** What prune says at its end. */
-interface Pruned {
-  readonly kept: number
-  readonly deleted: number
-  readonly withheld?: string
-}
-
-interface CronJob extends KubeObject {
-  readonly spec: { readonly jobTemplate: { readonly spec: { readonly template: PodTemplate } } }
-}
-
-interface PodTemplate {
-  readonly metadata: object
-  readonly spec: { readonly initContainers: readonly object[]; readonly containers: readonly { readonly name: string }[] }
-}
-
-interface EndedPod extends KubeObject {
-  readonly status?: {
-    readonly containerStatuses?: readonly {
-      readonly name: string
-      readonly state?: { readonly terminated?: { readonly exitCode: number; readonly message?: string } }
-    }[]
-  }
-}
-
 /** An instance whose notes are lost again and again, and come back from the newest good archive each time. */
 export class LostInstance {
   readonly engine: LossEngine
@@ -76,8 +36,7 @@ export class LostInstance {
   #namespace = ''
   /** As people know it, wherever the instance is rebuilt. */
   #host = ''
-  #person: NotejamClient | undefined
-  #before: readonly Seen[] = []
+  #witness: Witness | undefined
   #kept: StoredArchive | undefined
   #runs = 0
 
@@ -93,15 +52,8 @@ export class LostInstance {
     const access = await createStoreAccess(store, site.endpoint)
     const lost = new LostInstance(engine, site, access, new ArchiveBucket(store, access.bucket))
     await lost.#create('losses', {})
-    lost.#person = lost.#client()
-    await lost.#signInPage()
-    await lost.#person.signUp(...account)
-    const pad = await lost.#person.createPad('Papers')
-    const paths = [`/pads/${pad}/`]
-    for (const [title, text] of written) paths.push(`/notes/${await lost.#person.createNote(title, text, pad)}/`)
-    lost.#before = await Promise.all(paths.map(async (path) => await lost.#look(lost.#person, path)))
-    const odd = lost.#before.find(({ status, times, texts }) => status !== 200 || times.length === 0 || texts.length === 0)
-    if (odd !== undefined) throw new Error(`a page is not as it was written: ${JSON.stringify(odd)}`)
+    lost.#witness = new Witness(lost.#host, () => lost.#site.ingressUrl)
+    await lost.#witness.write()
     lost.#kept = await lost.#backUp()
     return lost
   }
@@ -124,20 +76,20 @@ export class LostInstance {
     for (const days of [1, 2]) await this.#bucket.copyOlder(bad, days)
     this.#kept = await this.#bucket.copyOlder(good, 40)
     await this.#bucket.remove(good)
-    const pruned = await this.#prune()
+    const pruned = await pruneNow(this.#place, this.#nextName('prune'))
     if (pruned.deleted > 0 || (await this.#bucket.find(this.#newest.id)) === undefined)
       throw new Error(`the only good archive was let go of: ${JSON.stringify(pruned)}`)
-    return await this.#recover('one byte of the newest archive flipped', async () => await this.#deleteNotes())
+    return await this.#recover('one byte of the newest archive flipped', async () => await this.#people.deleteNotes())
   }
 
   /** The same pruning lets the archive of last month go once there is a younger good one: it was no accident that it stayed. */
   async letGo(old: string): Promise<void> {
-    const pruned = await this.#prune()
+    const pruned = await pruneNow(this.#place, this.#nextName('prune'))
     if ((await this.#bucket.find(old)) !== undefined) throw new Error(`${old} is still there: ${JSON.stringify(pruned)}`)
   }
 
   async loseNotes(): Promise<Recovery> {
-    return await this.#recover('notes deleted', async () => await this.#deleteNotes())
+    return await this.#recover('notes deleted', async () => await this.#people.deleteNotes())
   }
 
   async loseDatabase(): Promise<Recovery> {
@@ -184,7 +136,12 @@ export class LostInstance {
   }
 
   async close(): Promise<void> {
-    await this.#person?.close()
+    await this.#witness?.close()
+  }
+
+  get #people(): Witness {
+    if (this.#witness === undefined) throw new Error('nobody has written anything yet')
+    return this.#witness
   }
 
   get #place(): LossPlace {
@@ -200,7 +157,7 @@ export class LostInstance {
   async #recover(loss: string, lose: () => Promise<void>, rebuild?: () => Promise<unknown>): Promise<Recovery> {
     await lose()
     const what = `${this.engine.name} without its notes (${loss})`
-    const missing = await waitFor(async () => (await this.#shortcomings())[0], { what, timeoutMs: 90_000, intervalMs: 250 })
+    const missing = await waitFor(async () => (await this.#people.shortcomings())[0], { what, timeoutMs: 90_000, intervalMs: 250 })
     const started = performance.now()
     if (rebuild === undefined) {
       const restored = await this.#restore('InPlace')
@@ -208,12 +165,12 @@ export class LostInstance {
         throw new Error(`${loss}: the restore of ${this.#newest.id} ended with ${endOf(restored)}, of ${restored.status?.backupID}`)
     } else await rebuild()
     await instanceReady(this.#site.api, this.#namespace, name, 300_000)
-    await this.#signInPage()
+    await this.#people.pageIsServed()
     const seconds = Math.round((performance.now() - started) / 100) / 10
     // Before anybody looks: a visit may be written down.
     const after = await this.#backUp()
     const differences = differencesOf(this.#newest, after)
-    const short = [...differences, ...(await this.#shortcomings())]
+    const short = [...differences, ...(await this.#people.shortcomings())]
     if (short.length > 0) throw new Error(`${this.engine.name}, ${loss}: ${short.join('; ')}`)
     const archive = this.#newest.id
     this.#kept = after
@@ -256,9 +213,13 @@ export class LostInstance {
     return { bootstrap: { restore: { storeRef: { name: 'offsite' }, instance: `${namespace}/${name}`, backupID: 'Latest' } } }
   }
 
-  async #backUp(): Promise<StoredArchive> {
+  #nextName(what: string): string {
     this.#runs += 1
-    const run = { namespace: this.#namespace, name: `archive-${this.#runs}`, spec: { instanceRef: { name } } }
+    return `${what}-${this.#runs}`
+  }
+
+  async #backUp(): Promise<StoredArchive> {
+    const run = { namespace: this.#namespace, name: this.#nextName('archive'), spec: { instanceRef: { name } } }
     const ended = await runToEnd(this.#site.api, backupType, run)
     const found = await this.#bucket.find(ended.status?.backupID ?? '')
     if (endOf(ended) !== 'True:Completed' || found === undefined)
@@ -267,42 +228,9 @@ export class LostInstance {
   }
 
   async #restore(mode: 'InPlace' | 'Verify') {
-    this.#runs += 1
     const source = { storeRef: { name: 'offsite' }, backupID: 'Latest' }
     const spec = { instanceRef: { name }, mode, source, ...(mode === 'InPlace' ? { confirm: name } : {}) }
-    return await runToEnd(this.#site.api, restoreType, { namespace: this.#namespace, name: `restore-${this.#runs}`, spec }, 300_000)
-  }
-
-  /** What the CronJob does after a backup, without the backup. */
-  async #prune(): Promise<Pruned> {
-    const { api } = this.#site
-    this.#runs += 1
-    const run = `prune-${this.#runs}`
-    const template = await waitFor(
-      async () => (await api.get<CronJob>({ apiVersion: 'batch/v1', kind: 'CronJob' }, `${name}-backup`, this.#namespace))?.spec,
-      { what: 'the CronJob', timeoutMs: 20_000 },
-    ).then(({ jobTemplate }) => jobTemplate.spec.template)
-    const pod = { ...template, spec: { ...template.spec, initContainers: [], restartPolicy: 'Never' } }
-    await api.create({
-      apiVersion: 'batch/v1',
-      kind: 'Job',
-      metadata: { name: run, namespace: this.#namespace },
-      spec: { backoffLimit: 0, template: pod },
-    })
-    const { exitCode, message = '' } = await waitFor(
-      async () => {
-        const pods = await api.list<EndedPod>({ apiVersion: 'v1', kind: 'Pod' }, this.#namespace, { labelSelector: `job-name=${run}` })
-        return pods.flatMap(({ status }) => status?.containerStatuses?.flatMap(({ state }) => state?.terminated ?? []) ?? [])[0]
-      },
-      { what: `${run} ending`, timeoutMs: 120_000, intervalMs: 250 },
-    )
-    if (exitCode !== 0) throw new Error(`${run} ended with ${exitCode}: ${message}`)
-    return JSON.parse(message.trim().split('\n').at(-1) ?? '') as Pruned
-  }
-
-  async #deleteNotes(): Promise<void> {
-    for (const { path } of this.#before.filter((page) => page.path.startsWith('/notes/')))
-      await this.#person?.post(`${path}delete/`, { version: '1' })
+    return await runToEnd(this.#site.api, restoreType, { namespace: this.#namespace, name: this.#nextName('restore'), spec }, 300_000)
   }
 
   /** Until nothing of a deleted instance is there that one of the same name would need for itself. */
@@ -323,62 +251,6 @@ export class LostInstance {
       },
       { what: `nothing of ${name} being there`, timeoutMs: 120_000, intervalMs: 250 },
     )
-  }
-
-  #client(): NotejamClient {
-    // Where the Ingress answers is another port in another cluster; host, cookies and origin stay.
-    const ingressUrl = (): string => this.#site.ingressUrl
-    return new NotejamClient({
-      get baseUrl() {
-        return ingressUrl()
-      },
-      host: this.#host,
-      origin: `https://${this.#host}`,
-    })
-  }
-
-  /** Asked for by nobody: a visit of a session is written down now and then. */
-  async #signInPage(): Promise<void> {
-    const nobody = this.#client()
-    const what = `the sign-in page on ${this.engine.name}`
-    try {
-      await waitFor(async () => (await nobody.get('/signin/')).status === 200, { what, timeoutMs: 60_000, intervalMs: 250 })
-    } finally {
-      await nobody.close()
-    }
-  }
-
-  async #look(person: NotejamClient | undefined, path: string): Promise<Seen> {
-    const { status = 0, body = '' } = (await person?.get(path)) ?? {}
-    const times = [...body.matchAll(/datetime="([^"]+)"/g)].map(([, time = '']) => time)
-    return { path, status, times, texts: written.flat().filter((text) => body.includes(text)) }
-  }
-
-  /** What is not as before the first loss, to the session of then and to whoever signs in now. */
-  async #shortcomings(): Promise<readonly string[]> {
-    const other = this.#client()
-    try {
-      const old = await this.#compare(this.#person, 'the session of before')
-      if (old.length > 0) return old
-      await other.signIn(...account)
-      return await this.#compare(other, 'the password of before')
-    } catch (error) {
-      return [String(error)]
-    } finally {
-      await other.close()
-    }
-  }
-
-  async #compare(person: NotejamClient | undefined, who: string): Promise<readonly string[]> {
-    const found = await Promise.all(this.#before.map(async ({ path }) => await this.#look(person, path)))
-    return found.flatMap((now, index) => {
-      const wanted = this.#before[index]
-      if (JSON.stringify(now) === JSON.stringify(wanted)) return []
-      const { path, status, texts, times } = now
-      const same = times.filter((time, at) => time === wanted?.times[at])
-      const kept = `${texts.length} of ${wanted?.texts.length} texts and ${same.length} of ${wanted?.times.length} times`
-      return [`${who} gets ${path} with status ${status}, ${kept}`]
-    })
   }
 }
 
