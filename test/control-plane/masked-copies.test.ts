@@ -15,6 +15,10 @@ interface Copied extends Instance {
   readonly status?: Instance['status'] & { readonly backup?: { readonly maskedCopies?: readonly object[] } }
 }
 
+interface Store extends KubeObject {
+  readonly status?: { readonly lastProbeTime?: string }
+}
+
 async function createSecret({ namespace }: Scene, name: string, data: Readonly<Record<string, string>>): Promise<void> {
   const encoded = Object.fromEntries(Object.entries(data).map(([entry, value]) => [entry, Buffer.from(value).toString('base64')]))
   await api.create({ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace }, data: encoded } as KubeObject)
@@ -85,6 +89,9 @@ describe('masked copies of Production', () => {
     const instance = (await scene.get()) as Copied | undefined
     expect(instance?.status?.backup?.maskedCopies).toMatchObject([{ name: 'test', lastBackupID: '20261122T050000Z-1f0c2a9b' }])
     await scene.until('Ready', 'True', 'Serving')
+    const probeOf = async (store: string) => (await api.get<Store>(storeType, store, scene.namespace))?.status?.lastProbeTime
+    await waitFor(async () => (await probeOf('for-test')) !== undefined, { what: 'the store that tells of the copy', timeoutMs: 10_000 })
+    expect(await probeOf('offsite')).toBeUndefined()
 
     const copyGone = async (): Promise<boolean> =>
       waitFor(async () => (await api.get(cronJobType, 'notes-mask-test', scene.namespace)) === undefined, {
