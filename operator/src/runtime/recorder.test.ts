@@ -69,6 +69,27 @@ describe('many events', () => {
 
     expect(atOnce).toBe(1)
   })
+
+  it('rest in between four times as long as a write took, but not at the end', async () => {
+    const { clock, recorder, written, hold, inFlight } = build()
+    const letGo = hold()
+    for (let index = 0; index < 3; index++) recorder.event(object(`a${index}`), event('no'))
+    await clock.advance(100)
+    letGo()
+    await clock.advance(0)
+    const atFirst = written.length
+
+    const letGoAgain = hold()
+    await clock.advance(399)
+    const resting = inFlight()
+    await clock.advance(101)
+    letGoAgain()
+    await clock.advance(0)
+    const rested = written.length
+    await recorder.flush()
+
+    expect([atFirst, resting, rested, written.length]).toEqual([1, 0, 2, 3])
+  })
 })
 
 describe('series', () => {

@@ -4,7 +4,7 @@ import type { KubeObject } from '../kube/object.ts'
 import { Limiter } from '../kube/limiter.ts'
 import { resources } from '../kube/resource.ts'
 import { TokenBucket } from './backoff.ts'
-import { microTime, type Clock } from './clock.ts'
+import { microTime, sleep, type Clock } from './clock.ts'
 import type { Fence } from './election.ts'
 import { hashJson } from './json.ts'
 import type { Logger } from './log.ts'
@@ -74,6 +74,11 @@ const subjectsKept = 4096
 const pendingLimit = 4000
 /** Writes at once: events give way to what they tell of, and are written one after the other, as client-go does. */
 const writesInFlight = 1
+/**
+ * After each write the next one waits so many times as long as it took: a server that is slow is busy with more important things. The longer the line, the
+ * less is waited, so that nothing is dropped for it.
+ */
+const restFactor = 4
 /** How often what has become worthless is looked for: series that ended, and objects whose budgets are full again. */
 const sweepMs = 60_000
 /** Kinds of event of one object that are told apart. */
@@ -87,6 +92,7 @@ export class EventRecorder implements Recorder {
   readonly #options: RecorderOptions
   readonly #subjects = new Map<string, Subject>()
   readonly #turns = new Limiter(writesInFlight)
+  #hurry = new AbortController()
   #pending = 0
   #sequence = 0
   #sweptAt = 0
@@ -123,8 +129,9 @@ export class EventRecorder implements Recorder {
     void this.#dropFailed(subject, key, written)
   }
 
-  /** Waits until all events that were recorded are written or dropped; for a graceful stop. */
+  /** Waits until all events that were recorded are written or dropped, without rests between them; for a graceful stop. */
   async flush(): Promise<void> {
+    this.#hurry.abort()
     await Promise.all([...this.#subjects.values()].flatMap(({ series }) => [...series.values()].map(({ written }) => written)))
   }
 
@@ -177,8 +184,17 @@ export class EventRecorder implements Recorder {
   }
 
   async #inTurn(send: () => Promise<unknown>): Promise<void> {
+    const { clock } = this.#options
     const release = await this.#turns.acquire()
-    await send().finally(release)
+    const started = clock.monotonic()
+    await send().finally(() => void this.#rest(clock.monotonic() - started).then(release))
+  }
+
+  /** Resolves when the next write may leave, after one that took so many milliseconds. */
+  async #rest(tookMs: number): Promise<void> {
+    const waitMs = tookMs * restFactor * Math.max(0, 1 - this.#pending / pendingLimit)
+    if (waitMs <= 0) return
+    await sleep(this.#options.clock, waitMs, this.#hurry.signal).catch(() => {})
   }
 
   #callOptions() {
