@@ -4,6 +4,7 @@ import { waitFor } from '../../cluster/wait-for.ts'
 import { medianOf, percentileOf } from '../statistics.ts'
 import { childCollections, collections } from './collections.ts'
 import { buildBaseline, startBaseline, startFloor, startOperator, type Contender } from './contenders.ts'
+import { untilTold } from './events.ts'
 import type { Figure, FigureGroup, Scale } from './figure.ts'
 import { untilQuiet } from './memory.ts'
 import { forEachInFlight, instanceObject, markOf, markPatch, namesOf, startWorld, untilServed, type World } from './world.ts'
@@ -49,6 +50,7 @@ export const edits: FigureGroup = {
     await using operatorProcess = await startOperator({ kubeconfig, namespace: namespaces.operator, bundle, logFolder: folder })
     const operator: Entrant = { contender: operatorProcess, namespace: namespaces.operator, sequence: 0 }
     const operatorSeconds = await create(world, operator, scale, childrenEach)
+    await untilTold(operatorProcess)
     await using goProcess = await startBaseline(baseline, { kubeconfig, namespace: namespaces.go, template, logFolder: folder })
     const go: Entrant = { contender: goProcess, namespace: namespaces.go, sequence: 0 }
     const goSeconds = await create(world, go, scale, childrenEach)
@@ -86,6 +88,7 @@ export const failing: FigureGroup = {
     const operator: Entrant = { contender: operatorProcess, namespace: namespaces.operator, sequence: 0 }
     await create(world, operator, scale, childrenEach)
     await untilServed(world.observer, namespaces.operator, scale.instances, 120_000)
+    await untilTold(operatorProcess)
     const names = Array.from({ length: scale.failing }, (_, index) => `${failingWord}-${index}`)
     await forEachInFlight(names, async (name) => void (await world.api.create(instanceObject(operator.namespace, name))))
     await waitFor(async () => (await operator.contender.metric('controller_runtime_reconcile_errors_total')) >= scale.failing, {

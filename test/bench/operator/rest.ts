@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FaultProxy } from '../../fault-proxy/fault-proxy.ts'
 import { startOperator } from './contenders.ts'
+import { untilTold } from './events.ts'
 import type { FigureGroup } from './figure.ts'
 import { untilQuiet } from './memory.ts'
 import { forEachInFlight, instanceObject, namesOf, startWorld, untilServed } from './world.ts'
@@ -16,8 +17,7 @@ export const rest: FigureGroup = {
     await forEachInFlight(namesOf(0, restInstances), async (name) => void (await world.api.create(instanceObject(namespace, name))))
     await untilServed(world.observer, namespace, restInstances, 300_000)
     await untilQuiet(operator, restInstances)
-    // The recorder writes its events a moment later.
-    await sleep(10_000)
+    await untilTold(operator)
     const from = proxy.requests.length
     report(`${restInstances} instances at rest for ${restSeconds} s`)
     await sleep(restSeconds * 1000)
