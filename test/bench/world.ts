@@ -1,4 +1,4 @@
-import type { CompiledQuery, Kysely } from 'kysely'
+import type { DatabaseConnection, Kysely } from 'kysely'
 import { createSessions } from '../../app/src/accounts/sessions.ts'
 import { systemClock } from '../../app/src/clock.ts'
 import { loadConfig } from '../../app/src/config.ts'
@@ -122,12 +122,15 @@ export interface SentQuery {
 export function recordQueries<Tables>(db: Kysely<Tables>): { readonly queries: SentQuery[]; readonly db: Kysely<Tables> } {
   const queries: SentQuery[] = []
   const executor = db.getExecutor()
-  const original = executor.executeQuery.bind(executor)
-  Object.assign(executor, {
-    executeQuery: async (query: CompiledQuery, ...rest: []) => {
+  const original = executor.provideConnection.bind(executor)
+  const recorded = (connection: DatabaseConnection): DatabaseConnection => ({
+    streamQuery: connection.streamQuery.bind(connection),
+    executeQuery: async (query, options) => {
       queries.push({ sql: query.sql, parameters: query.parameters as SentQuery['parameters'] })
-      return original(query, ...rest)
+      return connection.executeQuery(query, options)
     },
   })
+  const provideConnection: typeof original = async (use, options) => original(async (connection) => use(recorded(connection)), options)
+  Object.assign(executor, { provideConnection })
   return { queries, db }
 }

@@ -40,6 +40,8 @@ export function postgresDialect({ config, limits, applicationName, onIdleError }
     idleTimeoutMillis: limits.idleMs,
     maxLifetimeSeconds: limits.lifetimeSeconds,
     keepAlive: true,
+    // Queries of one connection need not wait for each other's answers.
+    pipeline: true,
     ...(limits.statementMs === 0
       ? {}
       : {

@@ -16,6 +16,8 @@ export interface Prepared<A extends readonly unknown[], R> {
   all(db: Kysely<Database>, ...args: A): Promise<R[]>
   /** Its first row. */
   first(db: Kysely<Database>, ...args: A): Promise<R | undefined>
+  /** The query with these arguments, for {@link runBoth}. */
+  bind(...args: A): CompiledQuery<R>
 }
 
 /**
@@ -38,7 +40,28 @@ export function prepare<A extends readonly unknown[], R>(
     return { query, queryId, sql, parameters }
   }
   return {
+    bind: (...args) => bind(args),
     all: async (db, ...args) => (await db.executeQuery(bind(args))).rows,
     first: async (db, ...args) => (await db.executeQuery(bind(args))).rows[0],
   }
+}
+
+/**
+ * Runs two queries that do not wait for each other on one connection, and returns the rows of both. PostgreSQL gets the second before it has
+ * answered the first, which saves a round trip and the waking of two processes; the other engines run one after the other.
+ */
+export async function runBoth<A, B>(db: Kysely<Database>, first: CompiledQuery<A>, second: CompiledQuery<B>): Promise<[A[], B[]]> {
+  const pool = db.getExecutor()
+  return pool.provideConnection(async (connection) => {
+    const executor = pool.withConnectionProvider({ provideConnection: async (use) => use(connection) })
+    const both = [executor.executeQuery<A>(first), executor.executeQuery<B>(second)] as const
+    try {
+      const [{ rows: ofFirst }, { rows: ofSecond }] = await Promise.all(both)
+      return [ofFirst, ofSecond]
+    } catch (error) {
+      // The connection goes back to the pool when nothing is under way on it.
+      await Promise.allSettled(both)
+      throw error
+    }
+  })
 }

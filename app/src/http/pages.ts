@@ -1,5 +1,7 @@
 import type { Request, RequestHandler, Response } from 'express'
+import type { CompiledQuery } from 'kysely'
 import type { Member, Origin } from '../accounts/sessions.ts'
+import type { PadSummary } from '../pads/service.ts'
 import { type Alert, layout, type Page } from '../views/layout.ts'
 import type { Cookies } from './cookies.ts'
 import type { Door } from './door.ts'
@@ -58,10 +60,13 @@ export interface Pages {
   member(handler: (exchange: MemberExchange) => Promise<void> | void): RequestHandler
   /** Sends a page without a left column. */
   plain(exchange: Exchange, page: PageContent): void
-  /** Sends a page with the left column; `beside` is loaded at the same time as the pads. */
-  framed(
+  /** Sends a page with the left column. */
+  framed(exchange: MemberExchange, page: PageContent | ((pads: readonly PadSummary[]) => Promise<PageContent> | PageContent)): Promise<void>
+  /** The same of the rows of a query, which is sent together with that of the pads. */
+  framedRows<R>(
     exchange: MemberExchange,
-    page: PageContent | ((pads: Awaited<ReturnType<Services['pads']['list']>>) => Promise<PageContent> | PageContent),
+    query: CompiledQuery<R>,
+    page: (pads: readonly PadSummary[], rows: readonly R[]) => PageContent,
   ): Promise<void>
   /** 302, with a message for the next page. */
   redirect(exchange: Exchange, to: string, flash?: FlashName, deletion?: string): void
@@ -103,6 +108,11 @@ export function createPages(options: {
     sendHtml(response, page.status ?? 200, layout({ ...page, email: memberOf(request)?.email, alert, readOnly }))
   }
 
+  const frame = ({ request, response, member }: MemberExchange, list: readonly PadSummary[], content: PageContent): void => {
+    const alert = content.alert ?? takeFlash(cookies, request, response)
+    sendHtml(response, content.status ?? 200, layout({ ...content, email: member.email, pads: list, alert, readOnly }))
+  }
+
   return {
     cookies,
     redirect,
@@ -129,11 +139,13 @@ export function createPages(options: {
     },
 
     async framed(exchange, page) {
-      const { request, response, member } = exchange
-      const list = await pads.list(member.userId)
-      const content = typeof page === 'function' ? await page(list) : page
-      const alert = content.alert ?? takeFlash(cookies, request, response)
-      sendHtml(response, content.status ?? 200, layout({ ...content, email: member.email, pads: list, alert, readOnly }))
+      const list = await pads.list(exchange.member.userId)
+      frame(exchange, list, typeof page === 'function' ? await page(list) : page)
+    },
+
+    async framedRows(exchange, query, page) {
+      const [list, rows] = await pads.listBeside(exchange.member.userId, query)
+      frame(exchange, list, page(list, rows))
     },
   }
 }

@@ -1,10 +1,10 @@
-import { type Kysely, sql } from 'kysely'
+import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import { type Prepared, prepare } from '../db/prepare.ts'
 import type { Database } from '../db/schema.ts'
 import type { NoteListOptions, NoteOrder, NoteSummary } from './service.ts'
 
-/** Runs a list of notes. */
-export type Lists = (userId: number, options: NoteListOptions) => Promise<NoteSummary[]>
+/** The query of a list of notes. */
+export type Lists = (userId: number, options: NoteListOptions) => CompiledQuery<NoteSummary>
 
 type List = Prepared<[userId: number, offset: number], NoteSummary>
 type PadList = Prepared<[userId: number, padId: number, offset: number], NoteSummary>
@@ -18,11 +18,11 @@ const columns = ['id', 'name', 'pad_id as padId', 'version', 'created_at as crea
 export function prepareLists(db: Kysely<Database>): Lists {
   const ofUser = new Map<string, List>()
   const ofPad = new Map<string, PadList>()
-  return async (userId, { order, page, perPage, padId }) => {
+  return (userId, { order, page, perPage, padId }) => {
     const offset = (page - 1) * perPage
     const key = `${order} ${perPage} ${offset === 0}`
-    if (padId === undefined) return kept(ofUser, key, () => listOfUser(db, order, perPage, offset === 0)).all(db, userId, offset)
-    return kept(ofPad, key, () => listOfPad(db, order, perPage, offset === 0)).all(db, userId, padId, offset)
+    if (padId === undefined) return kept(ofUser, key, () => listOfUser(db, order, perPage, offset === 0)).bind(userId, offset)
+    return kept(ofPad, key, () => listOfPad(db, order, perPage, offset === 0)).bind(userId, padId, offset)
   }
 }
 

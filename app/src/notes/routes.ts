@@ -18,11 +18,11 @@ export const noteRoutes: Routes = (app, { context, services, pages }) => {
   app.get(
     '/',
     pages.member(async (exchange) => {
-      const { member, query } = exchange
-      const order = parseOrder(query.get('order'))
-      const page = parsePage(query.get('page'), member.noteCount)
-      await pages.framed(exchange, async (pads) => {
-        const list = await notes.list(member.userId, { order, page, perPage: pageSize })
+      const { member } = exchange
+      const order = parseOrder(exchange.query.get('order'))
+      const page = parsePage(exchange.query.get('page'), member.noteCount)
+      const query = notes.listQuery(member.userId, { order, page, perPage: pageSize })
+      await pages.framedRows(exchange, query, (pads, list) => {
         const total = member.noteCount
         return {
           title: `All notes (${total})`,

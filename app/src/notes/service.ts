@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Transaction } from 'kysely'
+import type { CompiledQuery, Transaction } from 'kysely'
 import type { AppContext } from '../context.ts'
 import { countNotesOfAccount, holdAccount } from '../db/hold-account.ts'
 import type { Database } from '../db/schema.ts'
@@ -55,6 +55,8 @@ export interface NoteDeletion {
 export interface Notes {
   /** One query; the number of all is kept with the account and with the pad, so nothing is counted. */
   list(userId: number, options: NoteListOptions): Promise<NoteSummary[]>
+  /** The query of {@link list}, to be run with another. */
+  listQuery(userId: number, options: NoteListOptions): CompiledQuery<NoteSummary>
   /** @throws NotFoundError */
   get(userId: number, id: number): Promise<NoteView>
   /** @throws InvalidInputError for a pad that is not one's own */
@@ -100,7 +102,8 @@ export function createNotes(context: Pick<AppContext, 'db' | 'engine' | 'clock'>
   }
 
   return {
-    list: async (userId, options) => lists(userId, options),
+    list: async (userId, options) => (await db.executeQuery(lists(userId, options))).rows,
+    listQuery: lists,
 
     async get(userId, id) {
       const note = await db

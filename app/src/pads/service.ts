@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import type { Kysely } from 'kysely'
+import type { CompiledQuery, Kysely } from 'kysely'
 import type { AppContext } from '../context.ts'
 import { countNotesOfAccount, holdAccount } from '../db/hold-account.ts'
-import { prepare } from '../db/prepare.ts'
+import { prepare, runBoth } from '../db/prepare.ts'
 import type { Database } from '../db/schema.ts'
 import { nameKey } from '../db/text-keys.ts'
 import { insertWithId, transact } from '../db/transact.ts'
@@ -33,6 +33,8 @@ export interface PadDeletion {
 export interface Pads {
   /** All pads in the order in which they were made; one query. */
   list(userId: number): Promise<PadSummary[]>
+  /** The same, and the rows of another query that is sent with it. */
+  listBeside<R>(userId: number, other: CompiledQuery<R>): Promise<[PadSummary[], R[]]>
   /** One page of pads with all their fields, and how many there are. */
   page(
     userId: number,
@@ -82,6 +84,7 @@ export function createPads(context: Pick<AppContext, 'db' | 'engine' | 'clock'>)
 
   return {
     list: async (userId) => all.all(db, userId),
+    listBeside: async (userId, other) => runBoth(db, all.bind(userId), other),
 
     async page(userId, { page, perPage }) {
       const mine = db.selectFrom('pads').where('user_id', '=', userId).where('deleted_at', 'is', null)
