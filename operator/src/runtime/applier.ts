@@ -88,6 +88,8 @@ export interface ApplierOptions {
 /** What is remembered of the last apply to each object: what was sent, and what the server made of it. Empty after a restart. */
 export class AppliedMemory {
   readonly #byUid = new Map<string, Map<string, { readonly sent: string; readonly projection: string }>>()
+  /** States of objects that were found to be as they were last sent; a cache never changes an object, it puts another in its place. */
+  readonly #found = new WeakMap<KubeObject, string>()
 
   get size(): number {
     return this.#byUid.size
@@ -100,6 +102,16 @@ export class AppliedMemory {
   remember(uid: string, fieldManager: string, sent: string, projection: string): void {
     const managers = this.#byUid.get(uid) ?? new Map<string, { readonly sent: string; readonly projection: string }>()
     this.#byUid.set(uid, managers.set(fieldManager, { sent, projection }))
+  }
+
+  /** Whether this very state was found to say what was sent; every pass asks, and comparing takes as long as rendering. */
+  wasFound(live: KubeObject, sent: string): boolean {
+    return this.#found.get(live) === sent
+  }
+
+  /** Remembers that. */
+  rememberFound(live: KubeObject, sent: string): void {
+    this.#found.set(live, sent)
   }
 
   /** The object is gone. */
@@ -211,9 +223,13 @@ export class ServerSideApplier implements Applier {
     const sent = this.#hashOf(complete, fieldManager)
     // The annotation says which fields we own: without a match, one that is not wanted any more would stay.
     if (live.metadata.annotations?.[this.#hashName(fieldManager)] !== sent) return false
+    const { memory } = this.#options
+    if (memory.wasFound(live, sent)) return true
     const projection = project(complete, live)
-    const last = live.metadata.uid === undefined ? undefined : this.#options.memory.recall(live.metadata.uid, fieldManager)
-    return last !== undefined && last.sent === sent ? last.projection === hashJson(projection) : equivalent(complete, projection)
+    const last = live.metadata.uid === undefined ? undefined : memory.recall(live.metadata.uid, fieldManager)
+    const isSame = last !== undefined && last.sent === sent ? last.projection === hashJson(projection) : equivalent(complete, projection)
+    if (isSame) memory.rememberFound(live, sent)
+    return isSame
   }
 
   /** The desired object with the reference to its owner and the hash of it all. */
