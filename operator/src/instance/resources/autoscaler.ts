@@ -16,7 +16,8 @@ export function buildAutoscaler({ instance, policy }: RenderInput): DynamicObjec
       minReplicas,
       maxReplicas,
       metrics,
-      behavior,
+      // Applied empty, it would be filled with the defaults of Kubernetes or not, depending on what was there before.
+      ...(Object.keys(behavior).length === 0 ? {} : { behavior }),
     },
   }
 }
