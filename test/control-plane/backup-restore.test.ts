@@ -140,6 +140,54 @@ describe('a restore in place', () => {
   })
 })
 
+describe('a selection', () => {
+  const selection = { mode: 'Select', confirm: undefined, select: { user: 'anna@example.org' } }
+  const recovered = { exitCode: 0, outcome: 'Recovered', backupID: '20260101T000000Z-0123abcd', inserted: 3, copies: 1, unchanged: 2 }
+  const argumentsOf = async (scene: Scene) => {
+    const jobs = (await scene.jobs()) as readonly (KubeObject & {
+      readonly spec: { readonly template: { readonly spec: { readonly containers: readonly { readonly args?: readonly string[] }[] } } }
+    })[]
+    return jobs.flatMap(({ spec }) => spec.template.spec.containers).filter(({ args }) => args?.[0] === 'recover')
+  }
+
+  it('puts notes back while the app serves, and says what became of them, or why not', async () => {
+    const scene = await servedScene()
+    const asked = Date.now()
+    scene.kubelet.dataEndings.set('recover', recovered)
+
+    await createRestore(scene, 'annas', selection)
+    const done = await restoreUntil(scene, 'annas', 'True', 'Completed')
+    scene.kubelet.dataEndings.set('recover', { exitCode: 1, outcome: 'NotFound', message: 'the archive holds no note 7' })
+    await createRestore(scene, 'not-there', { ...selection, select: { noteIDs: [7] } })
+    const missing = await restoreUntil(scene, 'not-there', 'False', 'NotFound')
+
+    expect(missing.status?.conditions?.[0]?.message).toContain('the archive holds no note 7')
+    expect(done.status).toMatchObject({ restoredRows: 4, backupID: recovered.backupID })
+    expect(done.status?.conditions?.[0]?.message).toContain('back: 3; beside what they are by now: 1; there as they were: 2')
+    const { args = [] } = (await argumentsOf(scene)).find((container) => container.args?.includes('--user=anna@example.org')) ?? {}
+    expect(args).toEqual(expect.arrayContaining(['recover', '--reinsert']))
+    expect(Math.abs(Date.parse(args[args.indexOf('--not-after') + 1] ?? '') - asked)).toBeLessThan(10_000)
+    expect(scene.kubelet.ran.filter((entry) => entry.startsWith('app '))).toEqual(['app good-1'])
+    expect(await api.list<Backup>(backupType, scene.namespace)).toEqual([])
+  })
+
+  it('waits while the data is being replaced', async () => {
+    const scene = await servedScene()
+    scene.kubelet.dataEndings.set('recover', recovered)
+    scene.kubelet.restoresEnd = false
+    await createRestore(scene, 'back')
+    await atStep(scene, 'Restoring')
+
+    await createRestore(scene, 'annas', selection)
+    const waiting = await restoreUntil(scene, 'annas', 'Unknown', 'Pending')
+    scene.kubelet.restoresEnd = true
+    await restoreUntil(scene, 'back', 'True', 'Completed')
+    await restoreUntil(scene, 'annas', 'True', 'Completed')
+
+    expect(waiting.status?.conditions?.[0]?.message).toContain('(Restoring)')
+  })
+})
+
 describe('a trial restore', () => {
   it('has a Job of its own, and touches nothing', async () => {
     const scene = await servedScene()

@@ -263,6 +263,8 @@ const inPlace: Spec = { instanceRef: { name: 'notes' }, source: { backupID: 'Lat
 /** The least that a restore needs. */
 export const minimalRestore: Spec = { instanceRef: { name: 'notes' }, source: { backupID: 'Latest' }, mode: 'Verify' }
 
+const selecting = (select: Spec): Spec => ({ ...minimalRestore, mode: 'Select', select })
+
 /** The rules of NotejamRestore. */
 export const restoreRules: readonly RuleFixture[] = [
   {
@@ -283,6 +285,36 @@ export const restoreRules: readonly RuleFixture[] = [
     accepted: minimalRestore,
     refused: { ...minimalRestore, source: { notAfterTime: '2026-11-21T00:00:00Z' } },
     message: 'a trial restore names its archive',
+  },
+  {
+    rule: 'a selection says what is wanted back',
+    accepted: selecting({ user: 'anna@example.org' }),
+    refused: { ...selecting({}), select: undefined },
+    message: 'mode Select needs select',
+  },
+  {
+    rule: 'only a selection selects',
+    accepted: selecting({ noteIDs: [1, 2] }),
+    refused: { ...inPlace, select: { user: 'anna@example.org' } },
+    message: 'mode Select needs select',
+  },
+  {
+    rule: 'a selection is of an account or of notes',
+    accepted: selecting({ noteIDs: [1] }),
+    refused: selecting({ user: 'anna@example.org', noteIDs: [1] }),
+    message: 'select names either user',
+  },
+  {
+    rule: 'an account has an address',
+    accepted: selecting({ user: 'o’neill+notes@example.org' }),
+    refused: selecting({ user: '--export' }),
+    message: 'user is the e-mail address',
+  },
+  {
+    rule: 'notes go back where they were',
+    accepted: { ...selecting({ noteIDs: [1] }), source: { notAfterTime: '2026-11-21T00:00:00Z' } },
+    refused: { ...selecting({ noteIDs: [1] }), source: { backupID: 'Latest', instance: 'team/others' } },
+    message: 'notes go back to the instance that they were of',
   },
   {
     rule: 'a source is one archive',

@@ -17,6 +17,6 @@ export const definitions: readonly ExpectedDefinition[] = [
   },
   {
     resource: { group: 'notejam.io', version: 'v1', plural: 'notejamrestores', kind: 'NotejamRestore', namespaced: true },
-    schemaHash: 'PsGP4G4uS6gImcGNNgiUfQ',
+    schemaHash: 'yKTuheNgS1amxKB2_ZD_ow',
   },
 ]

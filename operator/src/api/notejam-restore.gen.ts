@@ -51,13 +51,28 @@ export interface NotejamRestore {
       notAfterTime?: string
     }
     /**
-     * mode is InPlace (the data of the instance is replaced; a safety backup is taken first) or Verify (the archive is restored into a throw-away database and compared, nothing else is touched).
+     * mode is InPlace (the data of the instance is replaced; a safety backup is taken first), Verify (the archive is restored into a throw-away database and compared, nothing else is touched) or Select (notes of one account are read from the archive and put back beside what is there).
      */
-    mode: 'InPlace' | 'Verify'
+    mode: 'InPlace' | 'Verify' | 'Select'
     /**
      * confirm repeats the name of the instance, for mode InPlace.
      */
     confirm?: string
+    /**
+     * select says what is wanted back, for mode Select - all notes of one account, or some of them.
+     */
+    select?: {
+      /**
+       * user is the e-mail address of the account.
+       */
+      user?: string
+      /**
+       * noteIDs are the numbers of the notes, as in their addresses (/notes/1/), all of one account.
+       *
+       * @minItems 1
+       */
+      noteIDs?: [number, ...number[]]
+    }
     /**
      * deadlineSeconds is how long the Job that restores may take.
      */
@@ -113,7 +128,7 @@ export interface NotejamRestore {
      */
     safetyBackupID?: string
     /**
-     * restoredRows in all tables together.
+     * restoredRows in all tables together; in mode Select the notes that were put back.
      */
     restoredRows?: number
     /**

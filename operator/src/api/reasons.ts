@@ -186,9 +186,14 @@ export const conditionReasons = {
     NothingToBackUp: 'The database is empty, so there is nothing to back up.',
     DeadlineExceeded: 'The run took longer than spec.deadlineSeconds and was given up.',
     RunnerLost: 'The Job or its node disappeared before the end was seen. Create another one.',
+    NotStarted:
+      'Something that the run needs was missing for an hour from its creation (a store, a Secret, a volume, a first release); the message says what. Create another one when it is there.',
     StoreUnavailable: 'The store did not answer, or refused; the message has its answer.',
     ChecksumMismatch: 'What lies in the store is not what was written.',
     NotOurSchema: 'The database holds no Notejam.',
+    NotFound: 'The archive holds no such account or note (mode Select). Take an earlier backup, or a later one.',
+    AccountGone:
+      "The account was deleted, or its address is another person's by now (mode Select); nothing was put back. Its former owner may get the notes as a file: docs/how-to/restore-a-note.md.",
     Fenced: 'The database bears the mark of another instance; nothing in it was changed.',
     Locked: 'Another command held the lock of the database, however often the run tried.',
     InstanceNotFound: 'The NotejamInstance that spec.instanceRef names is not there, or is being deleted.',

@@ -41,6 +41,9 @@ describe('planBackup', () => {
   it.each<[string, Partial<BackupObservation>, readonly unknown[]]>([
     ['begins when nothing is in its way', {}, ['Unknown', 'Running', 'Create']],
     ['waits, and says so', { waitsFor: 'another' }, ['Unknown', 'Pending', 'Leave']],
+    ['waits for what is missing', { waitsFor: 'a store', lacks: true, now: start + hour - 1 }, ['Unknown', 'Pending', 'Leave']],
+    ['gives up what is missing for an hour', { waitsFor: 'a store', lacks: true, now: start + hour }, ['False', 'NotStarted', 'Leave']],
+    ['waits for its turn as long as that takes', { waitsFor: 'another', now: start + 100 * hour }, ['Unknown', 'Pending', 'Leave']],
     ['does not wait once it has begun', { backup: running, waitsFor: 'another' }, ['Unknown', 'Running', 'Create']],
     ['goes on while its Job does', { backup: running, run: { type: 'Active' } }, ['Unknown', 'Running', 'Leave']],
     [

@@ -14,6 +14,8 @@ export interface BackupObservation {
   readonly verified?: BackupStatus['verified']
   /** What it waits for before its Job is made; undefined when it need not. */
   readonly waitsFor: string | undefined
+  /** Whether it waits for something that is missing, and not for a turn that comes by itself, or for a person who lets the instance sleep. */
+  readonly lacks?: boolean
   /** Wall clock, milliseconds since the epoch. */
   readonly now: number
 }
@@ -29,6 +31,8 @@ export interface BackupPlan {
 
 /** How long a NotejamBackup waits for an instance that is not there: they may be applied together, in any order. */
 const instanceGraceMs = 300_000
+/** How long a run waits for something that is missing, in milliseconds from its creation: longer, and it would say `Unknown` for good. */
+export const startWithinMs = 3_600_000
 /** How long after its deadline a run is taken for lost: the Job controller has ended it long before, unless its node is away. */
 const lostAfterMs = 60_000
 
@@ -58,7 +62,7 @@ export function planBackup(observation: BackupObservation): BackupPlan {
     case 'Absent':
       if (status.startTime !== undefined && now > lostAt)
         return end(observation, 'False', 'RunnerLost', 'The Job disappeared before its end was seen')
-      if (status.startTime === undefined && waitsFor !== undefined) return working(observation, 'Pending', waitsFor, undefined)
+      if (status.startTime === undefined && waitsFor !== undefined) return pending(observation, waitsFor)
       return { ...begin(observation), job: 'Create', wakeAt: lostAt }
     case 'Active': {
       if (now > lostAt) {
@@ -93,6 +97,19 @@ function succeeded(observation: BackupObservation, run: Extract<RunState, { type
   const plan = end(observation, 'True', 'Completed', `${report.backupID} is complete${but}`, run.finishedAt)
   const image = run.digest === undefined ? {} : { appDigest: run.digest }
   return { ...plan, status: { ...plan.status, ...image, ...facts } }
+}
+
+function pending(observation: BackupObservation, waitsFor: string): BackupPlan {
+  const { backup, lacks = false, now } = observation
+  if (!lacks) return working(observation, 'Pending', waitsFor, undefined)
+  const endsAt = Date.parse(backup.metadata.creationTimestamp ?? metaTime(now)) + startWithinMs
+  if (now < endsAt) return working(observation, 'Pending', waitsFor, endsAt)
+  return end(
+    observation,
+    'False',
+    'NotStarted',
+    `For an hour it could not begin: ${waitsFor}. Create another NotejamBackup when that is there`,
+  )
 }
 
 function withoutInstance(observation: BackupObservation): BackupPlan {

@@ -49,7 +49,7 @@ export async function observeBackup(backup: NotejamBackup, context: ReconcileCon
     return { ...seen, waitsFor: undefined, input: undefined, ...findVerified(backup, keyToString(key), pods, cache) }
   if (instance === undefined || job !== undefined) return { ...seen, waitsFor: undefined, input: undefined }
   const prepared = await prepare(instance, backup, pods, context)
-  if (typeof prepared === 'string') return { ...seen, waitsFor: prepared, input: undefined }
+  if (typeof prepared === 'string') return { ...seen, waitsFor: prepared, lacks: !isPaused(instance), input: undefined }
   return { ...seen, waitsFor: findWait(instance, backup, context), input: prepared }
 }
 

@@ -64,7 +64,7 @@ function isEmpty({ metadata, status }: NotejamInstance, { cache }: ReconcileCont
 const defaultDeadlineSeconds = 14_400
 
 /** `Latest` is the newest one from before the restore was asked for: its own safety backup is newer. */
-function archiveOf({ spec: { source }, metadata }: NotejamRestore): ArchiveChoice {
+export function archiveOf({ spec: { source }, metadata }: NotejamRestore): ArchiveChoice {
   const { backupID, notAfterTime = metadata.creationTimestamp, instance } = source
   return backupID === undefined || backupID === 'Latest' ? { notAfterTime, instance } : { backupID, instance }
 }

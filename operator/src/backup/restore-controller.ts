@@ -21,10 +21,12 @@ import { source, type AccessRule } from '../runtime/source.ts'
 import { backupIndexes, dataJobIndexes, dataJobInstance, restoreIndexes, restoresByInstance } from './backup-indexes.ts'
 import { hasEnded } from './backup-planner.ts'
 import { notejamBackups, notejamBackupStores, notejamRestores } from './kinds.ts'
-import { findSource, restoresInPlace } from './observe-restore.ts'
+import { isBesideApp } from './observe-backup.ts'
+import { archiveOf, findSource, restoresInPlace } from './observe-restore.ts'
 import { planRestore, type RestoreObservation } from './restore-planner.ts'
 import { operationBackupName } from './resources/names.ts'
-import { buildVerifyJob, type VerifyJobInput } from './resources/verify-job.ts'
+import { buildRecoverJob, type RecoverJobInput } from './resources/recover-job.ts'
+import { buildVerifyJob } from './resources/verify-job.ts'
 import { readRun } from './run-state.ts'
 import { readStores } from './stores.ts'
 
@@ -40,7 +42,7 @@ const access: readonly AccessRule[] = [
 /** Seconds until a restore that has not ended is looked at again, where no watch may tell: Secrets, claims and deadlines. */
 const lookSeconds = 10
 
-/** The controller of NotejamRestores. One in place is an operation of its instance; this says how far that is. A trial restore has its own Job. */
+/** The controller of NotejamRestores. One in place is an operation of its instance; this says how far that is. A trial and a selection have a Job each. */
 export function restoreController(): ControllerOptions {
   return {
     name: 'notejamrestore',
@@ -95,19 +97,20 @@ async function reconcileRestore(request: ObjectKey, context: ReconcileContext): 
 }
 
 /** What the server refuses is tried again until the deadline, which ends the run. */
-async function createJob(restore: NotejamRestore, input: VerifyJobInput, { applier, log }: ReconcileContext): Promise<void> {
+async function createJob(restore: NotejamRestore, input: RecoverJobInput, { applier, log }: ReconcileContext): Promise<void> {
+  const desired = restore.spec.mode === 'Select' ? buildRecoverJob(input) : buildVerifyJob(input)
   try {
-    await applier.apply({ resource: resources.jobs, desired: buildVerifyJob(input), owner: restore, createOnly: true })
+    await applier.apply({ resource: resources.jobs, desired, owner: restore, createOnly: true })
   } catch (error) {
     if (!isRefused(error)) throw error
-    log.warn({ refusal: error.message }, 'The Job of a trial restore was refused')
+    log.warn({ refusal: error.message }, 'The Job of a restore was refused')
   }
 }
 
 interface Seen extends RestoreObservation {
   readonly job: Job | undefined
-  /** What the Job of a trial restore is made of; undefined while something of it is missing. */
-  readonly input: VerifyJobInput | undefined
+  /** What the Job of a trial restore or a selection is made of; undefined while something of it is missing. */
+  readonly input: RecoverJobInput | undefined
 }
 
 async function observe(restore: NotejamRestore, context: ReconcileContext): Promise<Seen> {
@@ -128,13 +131,13 @@ async function observe(restore: NotejamRestore, context: ReconcileContext): Prom
     run: readRun(
       job,
       pods.filter((pod) => controllerOf(pod)?.uid === job?.metadata.uid),
-      'verify',
+      restore.spec.mode === 'Select' ? 'recover' : 'verify',
     ),
   }
   if (instance === undefined) return { ...base, waitsFor: undefined, input: undefined }
-  const prepared = await prepare(instance, restore, context)
-  if (typeof prepared === 'string') return { ...base, waitsFor: prepared, input: undefined }
-  return { ...base, waitsFor: restore.spec.mode === 'Verify' ? undefined : findWait(instance, restore, context), input: prepared }
+  const prepared = await prepare(instance, restore, pods, context)
+  if (typeof prepared === 'string') return { ...base, waitsFor: prepared, lacks: !isPaused(instance), input: undefined }
+  return { ...base, waitsFor: waits[restore.spec.mode](instance, restore, context), input: prepared }
 }
 
 function safetyBackup(instance: NotejamInstance, id: string, cache: CacheReader): string | undefined {
@@ -143,7 +146,12 @@ function safetyBackup(instance: NotejamInstance, id: string, cache: CacheReader)
 }
 
 /** Gathers what a Job is made of, or says what is missing. */
-async function prepare(instance: NotejamInstance, restore: NotejamRestore, context: ReconcileContext): Promise<VerifyJobInput | string> {
+async function prepare(
+  instance: NotejamInstance,
+  restore: NotejamRestore,
+  pods: readonly Pod[],
+  context: ReconcileContext,
+): Promise<RecoverJobInput | string> {
   if (instance.spec.backup === undefined) return `NotejamInstance ${instance.metadata.name} has no spec.backup.storeRef`
   const release = instance.status?.release?.current
   if (release === undefined) return 'The instance has no release yet'
@@ -153,13 +161,29 @@ async function prepare(instance: NotejamInstance, restore: NotejamRestore, conte
   if (from === undefined) return `NotejamBackupStore ${restore.spec.source.storeRef?.name ?? ''} is not there`
   if (from.spec.encryption.mode !== 'None' && from.spec.encryption.identitySecretRef === undefined)
     return `NotejamBackupStore ${from.name} has no encryption.identitySecretRef, so its archives cannot be read here`
-  if (restore.spec.mode === 'Verify' && instance.spec.database.type !== 'SQLite' && instance.spec.backup.verification === undefined)
+  if (restore.spec.mode !== 'InPlace' && instance.spec.database.type !== 'SQLite' && instance.spec.backup.verification === undefined)
     return 'spec.backup.verification.serverImage of the instance is needed for a throw-away server'
   const policy = effectivePolicy(instance.spec)
   const secrets = await readSecrets({ ...context, instance, policy, now: context.clock.now(), randomKey: undefined })
   if (secrets.connection === undefined || secrets.problems.length > 0) return secrets.problems[0]?.message ?? 'A Secret is missing'
   const { connection } = secrets
-  return { instance, policy, connection, restore, source: from, stores, image: deployOf(release).image, besideApp: false }
+  const image = deployOf(release).image
+  const besideApp = restore.spec.mode === 'Select' && isBesideApp(connection.type, pods)
+  return { instance, policy, connection, restore, source: from, archive: archiveOf(restore), stores, image, besideApp }
+}
+
+const waits = { InPlace: findWait, Verify: () => undefined, Select: findSelectionWait } as const
+
+/** A selection writes beside an app that serves, so it waits for operations alone; a release that waits for a person does not hold it up. */
+function findSelectionWait(instance: NotejamInstance, _restore: NotejamRestore, context: ReconcileContext): string | undefined {
+  const { operation } = instance.status ?? {}
+  const { type, external } = instance.spec.database
+  if (isPaused(instance)) return `NotejamInstance ${instance.metadata.name} is paused`
+  const { reason } = readHibernation(instance.spec, context.clock.now())
+  if (reason !== undefined && type !== 'SQLite' && external === undefined) return `${reason}, and its database with it`
+  if (operation !== undefined) return `Operation ${operation.id} of the instance is under way (${operation.step})`
+  const first = restoresInPlace(instance, context).find(({ status }) => !hasEnded(status))
+  return first === undefined ? undefined : `NotejamRestore ${first.metadata.name} replaces the data first`
 }
 
 /** One operation at a time: restores in the order in which they were asked for, after what is under way. */

@@ -1,8 +1,8 @@
 import type { LastRestore, NotejamRestore, Operation, RestoreStatus } from '../api/notejam.ts'
 import { condition, conditionReasons, type ReasonOf } from '../api/reasons.ts'
 import { metaTime, setCondition } from '../runtime/conditions.ts'
-import { hasEnded } from './backup-planner.ts'
-import type { RunState } from './run-state.ts'
+import { hasEnded, startWithinMs } from './backup-planner.ts'
+import type { Report, RunState } from './run-state.ts'
 
 /** Everything that the status of a NotejamRestore depends on. */
 export interface RestoreObservation {
@@ -13,10 +13,12 @@ export interface RestoreObservation {
   /** What it came to, as the instance says. */
   readonly last: LastRestore | undefined
   readonly safetyBackupID: string | undefined
-  /** The Job of a trial restore. */
+  /** The Job of a trial restore, or of a selection. */
   readonly run: RunState
   /** What it waits for; undefined when its turn has come. */
   readonly waitsFor: string | undefined
+  /** Whether it waits for something that is missing, and not for its turn. */
+  readonly lacks?: boolean
   /** Wall clock, milliseconds since the epoch. */
   readonly now: number
 }
@@ -29,7 +31,7 @@ export interface RestorePlan {
 
 /** How long a NotejamRestore waits for an instance that is not there: they may be applied together, in any order. */
 const instanceGraceMs = 300_000
-/** How long after its deadline a trial restore is taken for lost. */
+/** How long after its deadline a Job is taken for lost. */
 const lostAfterMs = 60_000
 
 /** Finds the next step of a NotejamRestore. Pure: the same observation gives the same step. */
@@ -44,7 +46,7 @@ export function planRestore(observation: RestoreObservation): RestorePlan {
     const plan = end(observation, 'False', 'InstanceNotFound', message)
     return observation.run.type === 'Active' ? { ...plan, job: 'Delete' } : plan
   }
-  return restore.spec.mode === 'Verify' ? planTrial(observation) : planInPlace(observation)
+  return restore.spec.mode === 'InPlace' ? planInPlace(observation) : planJob(observation)
 }
 
 function planInPlace(observation: RestoreObservation): RestorePlan {
@@ -79,7 +81,8 @@ function planInPlace(observation: RestoreObservation): RestorePlan {
   return say(observation, 'Unknown', 'Pending', waitsFor ?? 'Its turn has come')
 }
 
-function planTrial(observation: RestoreObservation): RestorePlan {
+/** A trial restore or a selection, which is one Job. */
+function planJob(observation: RestoreObservation): RestorePlan {
   const { restore, run, waitsFor, now } = observation
   const { startTime } = restore.status ?? {}
   const { deadlineSeconds = 14_400 } = restore.spec
@@ -87,14 +90,15 @@ function planTrial(observation: RestoreObservation): RestorePlan {
   switch (run.type) {
     case 'Absent':
       if (isLost) return end(observation, 'False', 'RunnerLost', 'The Job disappeared before its end was seen')
-      if (startTime === undefined && waitsFor !== undefined) return say(observation, 'Unknown', 'Pending', waitsFor)
+      if (startTime === undefined && waitsFor !== undefined) return pending(observation, waitsFor)
       return { ...running(observation, 'Its Job is being made'), job: 'Create' }
     case 'Active':
       if (isLost) return { ...end(observation, 'False', 'RunnerLost', 'The run was not over a minute after its deadline'), job: 'Delete' }
-      return running(observation, run.problem ?? 'The archive is being restored into a throw-away database')
+      return running(observation, run.problem ?? works[kindOf(restore)].message)
     case 'Failed':
-      return end(observation, 'False', run.reason, run.message)
+      return end(observation, 'False', outcomeReasons[run.outcome ?? ''] ?? run.reason, run.message)
     case 'Succeeded': {
+      if (restore.spec.mode === 'Select') return recovered(observation, run.report ?? {})
       const { backupID, rows, durationSeconds } = run.report ?? {}
       return end(
         observation,
@@ -111,9 +115,49 @@ function planTrial(observation: RestoreObservation): RestorePlan {
   }
 }
 
+function pending(observation: RestoreObservation, waitsFor: string): RestorePlan {
+  const { restore, lacks = false, now } = observation
+  const isOver = now >= Date.parse(restore.metadata.creationTimestamp ?? metaTime(now)) + startWithinMs
+  if (!lacks || !isOver) return say(observation, 'Unknown', 'Pending', waitsFor)
+  return end(
+    observation,
+    'False',
+    'NotStarted',
+    `For an hour it could not begin: ${waitsFor}. Create another NotejamRestore when that is there`,
+  )
+}
+
+/** What the Job of a restore that is not in place does. */
+const works = {
+  Verify: { step: 'Verifying', message: 'The archive is being restored into a throw-away database' },
+  Select: { step: 'Recovering', message: 'The notes are being read from the archive and put back' },
+} as const
+
+function kindOf({ spec }: NotejamRestore): keyof typeof works {
+  return spec.mode === 'Select' ? 'Select' : 'Verify'
+}
+
+/** What `recover` says that has no exit code of its own (image contract). */
+const outcomeReasons: Readonly<Record<string, ReasonOf<'Succeeded'>>> = { NotFound: 'NotFound', AccountGone: 'AccountGone' }
+
+/** How often a selection was run before does not matter: what is there is not put there twice. */
+function recovered(observation: RestoreObservation, report: Report): RestorePlan {
+  const { startTime } = observation.restore.status ?? {}
+  const [inserted = 0, copies = 0, unchanged = 0] = ['inserted', 'copies', 'unchanged'].map((name) => Number(report[name] ?? 0))
+  const { backupID } = report
+  const from = typeof backupID === 'string' ? ` of ${backupID}` : ''
+  const message = `Notes${from} that are back: ${inserted}; beside what they are by now: ${copies}; there as they were: ${unchanged}`
+  return end(observation, 'True', 'Completed', message, {
+    ...(typeof backupID === 'string' ? { backupID } : {}),
+    ...(startTime === undefined ? {} : { durationSeconds: Math.max(0, Math.round((observation.now - Date.parse(startTime)) / 1000)) }),
+    restoredRows: inserted + copies,
+  })
+}
+
 function running(observation: RestoreObservation, message: string): RestorePlan {
   const { restore, now } = observation
-  return say(observation, 'Unknown', 'Running', message, { step: 'Verifying', startTime: restore.status?.startTime ?? metaTime(now) })
+  const { step } = works[kindOf(restore)]
+  return say(observation, 'Unknown', 'Running', message, { step, startTime: restore.status?.startTime ?? metaTime(now) })
 }
 
 function end(

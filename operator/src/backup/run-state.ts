@@ -13,12 +13,19 @@ export type RunState =
   | { readonly type: 'Active'; readonly problem?: string }
   /** Without a report the pod was collected before it was read. */
   | { readonly type: 'Succeeded'; readonly report: Report | undefined; readonly digest?: string; readonly finishedAt?: string }
-  | { readonly type: 'Failed'; readonly reason: RunFailure; readonly message: string; readonly finishedAt?: string }
+  /** `outcome`: what the command itself called it, where it could still say so. */
+  | {
+      readonly type: 'Failed'
+      readonly reason: RunFailure
+      readonly message: string
+      readonly outcome?: string
+      readonly finishedAt?: string
+    }
 
 /** Why a run came to nothing. */
 export type RunFailure = Exclude<
   ReasonOf<'Succeeded'>,
-  'Pending' | 'Running' | 'Completed' | 'NothingToBackUp' | 'InstanceNotFound' | 'RunnerLost'
+  'Pending' | 'Running' | 'Completed' | 'NothingToBackUp' | 'InstanceNotFound' | 'NotStarted' | 'RunnerLost'
 >
 
 /** Exit codes of the image contract. */
@@ -62,7 +69,14 @@ export function readRun(job: Job | undefined, pods: readonly Pod[], container: s
       ...when,
     }
   }
-  return { type: 'Failed', reason: exitReasons[last.exitCode] ?? 'Failed', message: `The run failed with ${describeEnd(last)}`, ...when }
+  const outcome = parseResult(last.message)?.['outcome']
+  return {
+    type: 'Failed',
+    reason: exitReasons[last.exitCode] ?? 'Failed',
+    message: `The run failed with ${describeEnd(last)}`,
+    ...(typeof outcome === 'string' ? { outcome } : {}),
+    ...when,
+  }
 }
 
 /** When a Job ended; undefined while it has not. */

@@ -36,7 +36,7 @@ export function buildRestoreJob(input: RestoreJobInput): DynamicObject {
   const how = bootstrap ? ['--bootstrap'] : ['--confirm', instance.metadata.name]
   const container = dataContainer(input, {
     name: 'restore',
-    args: ['restore', ...choose(archive), ...how, '--wait', String(lockSeconds), '--deadline', String(deadlineSeconds)],
+    args: ['restore', ...archiveArguments(archive), ...how, '--wait', String(lockSeconds), '--deadline', String(deadlineSeconds)],
     use: 'Read',
     stores,
     database: true,
@@ -55,7 +55,8 @@ export function buildRestoreJob(input: RestoreJobInput): DynamicObject {
   }
 }
 
-function choose({ backupID, notAfterTime = '', instance }: ArchiveChoice): readonly string[] {
+/** The flags by which a command is told which archive is meant. */
+export function archiveArguments({ backupID, notAfterTime = '', instance }: ArchiveChoice): readonly string[] {
   const choice = backupID === undefined ? ['--not-after', notAfterTime] : ['--backup', backupID]
   return [...choice, ...(instance === undefined ? [] : ['--from', instance])]
 }
