@@ -58,12 +58,15 @@ export async function measureSignInImpact(options: {
   }
 }
 
+const samplesTaken = 40
+
 /** Memory over many requests. */
 export interface MemoryResult {
   readonly requests: number
+  /** Median of the last eighth of the samples, as garbage comes and goes between them. */
   readonly rssAtEndMiB: number
   readonly highestRssMiB: number
-  /** Least-squares slope over the second half. */
+  /** Over the second half. */
   readonly slopeMiBPer10000: number
   readonly idleRssMiB: number
   readonly rssAfterSignInsMiB: number
@@ -86,7 +89,7 @@ export async function measureMemory(options: {
   await using app = await startApp({ databaseUrl, entry, env: options.bare === true ? bareEnvironment : environment })
   const paths = ['/', `/pads/${member.padIds[0]}/`, '/search/?q=river', '/notes/create/', '/settings/']
   const samples: (readonly [requests: number, rss: number])[] = []
-  const step = requests / 20
+  const step = requests / samplesTaken
   let failures = 0
   for (let done = 0; done < requests; done += step) {
     const result = await runLoad({
@@ -110,7 +113,7 @@ export async function measureMemory(options: {
   await delay(1000)
   return {
     requests,
-    rssAtEndMiB: samples.at(-1)?.[1] ?? Number.NaN,
+    rssAtEndMiB: median(samples.slice(-samplesTaken / 8).map(([, rss]) => rss)),
     highestRssMiB: Math.max(...samples.map(([, rss]) => rss)),
     slopeMiBPer10000: slope(second) * 10_000,
     idleRssMiB,
@@ -120,11 +123,10 @@ export async function measureMemory(options: {
   }
 }
 
+/** Median of the slopes between all pairs (Theil and Sen): one sample that has garbage in it does not turn it. */
 function slope(points: readonly (readonly [x: number, y: number])[]): number {
-  const meanX = points.reduce((sum, [x]) => sum + x, 0) / points.length
-  const meanY = points.reduce((sum, [, y]) => sum + y, 0) / points.length
-  const above = points.reduce((sum, [x, y]) => sum + (x - meanX) * (y - meanY), 0)
-  return above / points.reduce((sum, [x]) => sum + (x - meanX) ** 2, 0)
+  const between = points.flatMap(([x, y], index) => points.slice(index + 1).map(([laterX, laterY]) => (laterY - y) / (laterX - x)))
+  return median(between)
 }
 
 /** From the start of the process to its first answer, median of some starts; the processor time is what other work on the machine cannot change much. */
