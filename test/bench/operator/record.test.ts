@@ -27,9 +27,9 @@ it('says beside each bar whether it holds, and what was missed in bold', () => {
   ]
   const source = { date: '2026-01-02T03:04:05.000Z', commit: 'abc', machine: '2 cores', node: 'v26', kubernetes: '1.34' }
 
-  const page = renderPage({ ready: { ...source, figures } })
+  const page = renderPage({ ready: { ...source, figures, remark: 'The machine was busy.' } })
 
-  expect(page).toContain('## ready\n\n2026-01-02, commit abc, Kubernetes 1.34, Node v26, 2 cores.')
+  expect(page).toContain('## ready\n\n2026-01-02, commit abc, Kubernetes 1.34, Node v26, 2 cores. The machine was busy.')
   expect(page).toContain('| start | 0.50 s | ≤ 1 | holds |')
   expect(page).toContain('| memory | 200 MiB | ≤ 160 | **missed** |')
   expect(page).toContain('| reads | 3 |  | by name |')

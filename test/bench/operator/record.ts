@@ -13,6 +13,8 @@ export interface GroupRecord {
   readonly node: string
   readonly kubernetes: string
   readonly figures: readonly Figure[]
+  /** What one has to know of the run, such as who else used the machine. */
+  readonly remark?: string
 }
 
 type Groups = Readonly<Record<string, GroupRecord>>
@@ -22,7 +24,7 @@ const page = `${folder}/operator.md`
 const data = `${folder}/operator.json`
 
 /** Keeps a group's newest figures in `docs/bench/operator.json` and writes the page anew. */
-export function recordGroup(name: string, figures: readonly Figure[]): void {
+export function recordGroup(name: string, figures: readonly Figure[], remark?: string): void {
   mkdirSync(folder, { recursive: true })
   const dirty = execFileSync('git', ['status', '--porcelain', '--', '.', ':!docs'], { encoding: 'utf8' }) !== ''
   const commit = execFileSync('git', ['rev-parse', '--short=12', 'HEAD'], { encoding: 'utf8' }).trim()
@@ -33,6 +35,7 @@ export function recordGroup(name: string, figures: readonly Figure[]): void {
     node: process.version,
     kubernetes: binaryVersion('kubernetes'),
     figures,
+    ...(remark === undefined ? {} : { remark }),
   }
   const groups: Groups = { ...readGroups(), [name]: record }
   writeFileSync(data, `${JSON.stringify(groups, undefined, 2)}\n`)
@@ -49,13 +52,13 @@ function readGroups(): Groups {
 
 /** The page `docs/bench/operator.md`. */
 export function renderPage(groups: Groups): string {
-  const sections = Object.entries(groups).map(([name, { date, commit, machine, node, kubernetes, figures }]) => {
+  const sections = Object.entries(groups).map(([name, { date, commit, machine, node, kubernetes, figures, remark }]) => {
     const rows = figures.map((figure) => {
       const bar = figure.atMost === undefined ? '' : `≤ ${figure.atMost}`
       const verdict = figure.atMost === undefined ? (figure.note ?? '') : holds(figure) ? 'holds' : '**missed**'
       return `| ${figure.what} | ${formatValue(figure)} | ${bar} | ${verdict} |`
     })
-    const source = `${date.slice(0, 10)}, commit ${commit}, Kubernetes ${kubernetes}, Node ${node}, ${machine}.`
+    const source = `${date.slice(0, 10)}, commit ${commit}, Kubernetes ${kubernetes}, Node ${node}, ${machine}.${remark === undefined ? '' : ` ${remark}`}`
     return `## ${name}\n\n${source}\n\n| What | Figure | Bar | |\n|---|---|---|---|\n${rows.join('\n')}\n`
   })
   return `# Speed and memory of the operator
