@@ -23,7 +23,8 @@ export type Behaviour =
   | 'expand'
   | 'contract'
 
-interface Pod extends KubeObject {
+/** A pod, as far as a kubelet looks at it. */
+export interface Pod extends KubeObject {
   readonly spec: { readonly containers: readonly Container[]; readonly initContainers?: readonly Container[] }
   readonly status?: {
     readonly phase?: string
@@ -155,13 +156,29 @@ export class FakeKubelet {
     while (!signal.aborted) {
       try {
         const pods = await this.#api.list<Pod>(podType, this.#namespace)
-        this.#appPods = pods.filter(({ metadata }) => metadata.labels?.['app.kubernetes.io/component'] === 'app').length
+        this.#count(pods)
         await Promise.all(pods.map((pod) => this.#sync(pod)))
       } catch {
         // The API server may be away, or the pod gone meanwhile: the next look sees what is there.
       }
       await sleep(40, undefined, { signal }).catch(() => undefined)
     }
+  }
+
+  /**
+   * Looks at pods that somebody else watches, instead of {@link start}: for many namespaces at once.
+   *
+   * @param all - all pods of the namespace
+   * @param changed - those that are to be looked at
+   * @param failed - called for one whose status could not be written
+   */
+  async look(all: readonly Pod[], changed: readonly Pod[], failed: (pod: Pod) => void): Promise<void> {
+    this.#count(all)
+    await Promise.all(changed.map(async (pod) => await this.#sync(pod).catch(() => failed(pod))))
+  }
+
+  #count(pods: readonly Pod[]): void {
+    this.#appPods = pods.filter(({ metadata }) => metadata.labels?.['app.kubernetes.io/component'] === 'app').length
   }
 
   async #sync(pod: Pod): Promise<void> {

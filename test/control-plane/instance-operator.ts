@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline'
 
 const main = join(import.meta.dirname, '../../operator/src/main.ts')
 
-/** The operator as a process of its own, for one namespace. */
+/** The operator as a process of its own, for one namespace or, where none is given, for all. */
 export class OperatorProcess {
   readonly #child: ChildProcess
   readonly #lines: string[] = []
@@ -13,10 +13,11 @@ export class OperatorProcess {
 
   constructor(
     kubeconfig: string,
-    namespace: string,
+    namespace: string | undefined,
     { election = ['--leader-election', 'off'] }: { readonly election?: readonly string[] } = {},
   ) {
-    const args = [main, 'run', '--kubeconfig', kubeconfig, '--namespace', namespace, '--listen', '127.0.0.1:0', ...election]
+    const scope = namespace === undefined ? [] : ['--namespace', namespace]
+    const args = [main, 'run', '--kubeconfig', kubeconfig, ...scope, '--listen', '127.0.0.1:0', ...election]
     this.#child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#ready = promise
