@@ -4,6 +4,7 @@ import { definitions } from './api/definitions.gen.ts'
 import { annotationPrefix, annotations, fieldManager } from './api/labels.ts'
 import { backupController } from './backup/controller.ts'
 import { createBackupMetrics } from './backup/metrics.ts'
+import { ownerAnnotation } from './backup/resources/last-backup.ts'
 import { restoreController } from './backup/restore-controller.ts'
 import { storeController } from './backup/store-controller.ts'
 import { cacheTransforms } from './cache-transform.ts'
@@ -72,7 +73,7 @@ export async function runOperator(settings: Settings, signal: AbortSignal): Prom
     ],
     reportingController: 'notejam.io/operator',
     fieldManager,
-    annotations: { hash: `${annotationPrefix}applied`, owner: `${annotationPrefix}owner`, adopt: annotations.adopt },
+    annotations: { hash: `${annotationPrefix}applied`, owner: ownerAnnotation, adopt: annotations.adopt },
     election:
       settings.election === false
         ? false

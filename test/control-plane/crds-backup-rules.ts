@@ -154,6 +154,18 @@ export const instanceBackupRules: readonly RuleFixture[] = [
     message: 'Production is backed up: name a NotejamBackupStore',
   },
   {
+    rule: 'a last backup has a store',
+    accepted: { ...withBackup({}), deletionPolicy: 'BackupThenDelete' },
+    refused: { ...minimalSpec, deletionPolicy: 'BackupThenDelete' },
+    message: 'deletionPolicy BackupThenDelete needs a store for its backup',
+  },
+  {
+    rule: 'Production may be backed up and deleted',
+    accepted: { ...inProduction({ storeRef: { name: 'offsite' } }), deletionPolicy: 'BackupThenDelete' },
+    refused: { ...inProduction({ storeRef: { name: 'offsite' } }), deletionPolicy: 'Delete' },
+    message: 'Production keeps its data when the instance is deleted',
+  },
+  {
     rule: 'an instance began as it did',
     before: withBackup({}),
     accepted: withBackup({ deadlineSeconds: 60 }),

@@ -7,7 +7,16 @@ import { openCluster } from '../cluster/start-cluster.ts'
 import { waitFor } from '../cluster/wait-for.ts'
 import { testNamespace } from '../support/namespace.ts'
 import { NotejamClient } from '../support/notejam-client.ts'
-import { backupType, createBackupStore, createStoreAccess, endOf, restoreType, runToEnd, type StoreAccess } from './backup-store.ts'
+import {
+  backupType,
+  createBackupStore,
+  createStoreAccess,
+  endOf,
+  restoreType,
+  runToEnd,
+  type Run,
+  type StoreAccess,
+} from './backup-store.ts'
 import { instanceHas, instanceObject, instanceReady, urlOf } from './instance.ts'
 
 const name = 'notes'
@@ -53,15 +62,20 @@ describe('backups', () => {
     return { person, note: await person.createNote('Remember the milk', 'and the bread') }
   }
 
+  /** Puts notes of the newest archive back, and says how that ended. */
+  async function putBack(namespace: string, select: object): Promise<string> {
+    const spec = { instanceRef: { name }, mode: 'Select', select, source: { backupID: 'Latest' } }
+    return endOf(await runToEnd(api, restoreType, { namespace, name: 'selection', spec }))
+  }
+
   it.each(servers)(
-    'by schedule and on trial: a run of the CronJob is counted, and restored beside a throw-away $image',
+    'by schedule, on trial and in part: a run of the CronJob is counted, restored beside a throw-away $image, and gives a lost note back',
     async ({ image, type }) => {
       const namespace = await testNamespace(api, { prefix: `backup-${image}`, podSecurity: 'restricted' })
       await createBackupStore(api, namespace, access)
       const reference = references.get(image)
       const backup = { storeRef: { name: 'offsite' }, verification: { serverImage: reference, scratchSize: '1Gi' } }
-      const { person } = await served(namespace, { database: { type, builtIn: { image: reference } }, backup })
-      await person.close()
+      const { person, note } = await served(namespace, { database: { type, builtIn: { image: reference } }, backup })
 
       const cronJob = await waitFor(async () => api.get<CronJob>({ apiVersion: 'batch/v1', kind: 'CronJob' }, 'notes-backup', namespace), {
         what: 'the CronJob',
@@ -86,7 +100,14 @@ describe('backups', () => {
         spec: { instanceRef: { name }, mode: 'Verify', source: { backupID: 'Latest' } },
       })
 
+      await person.post(`/notes/${note}/delete/`, { version: '1' })
+      const selected = await putBack(namespace, { user: account[0] })
+      const list = (await person.get('/')).body
+      await person.close()
+
       expect(endOf(trial)).toBe('True:Completed')
+      expect(selected).toBe('True:Completed')
+      expect(list).toContain('Remember the milk')
       await instanceHas(api, namespace, name, { type: 'RestoreVerified', status: 'True', reason: 'Verified' }, 30_000)
       const instance = await api.get<KubeObject & { readonly status?: { readonly backup?: object } }>(
         { apiVersion: 'notejam.io/v1', kind: 'NotejamInstance' },
@@ -98,23 +119,34 @@ describe('backups', () => {
     400_000,
   )
 
-  it('SQLite: an archive on a volume brings back a note that was deleted', async () => {
+  it('SQLite: an archive on a volume brings back a note that was deleted, alone and with all else; the last one is taken before the volume goes', async () => {
     const namespace = await testNamespace(api, { prefix: 'backup-sqlite', podSecurity: 'restricted' })
     const claim = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '64Mi' } } }
     await api.create({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'archives', namespace }, spec: claim })
     const shelf = { volume: { claimName: 'archives' }, encryption: { mode: 'None' } }
     await api.create({ apiVersion: 'notejam.io/v1', kind: 'NotejamBackupStore', metadata: { name: 'shelf', namespace }, spec: shelf })
-    const { person, note } = await served(namespace, { backup: { storeRef: { name: 'shelf' } } })
+    const { person, note } = await served(namespace, { backup: { storeRef: { name: 'shelf' } }, deletionPolicy: 'BackupThenDelete' })
 
     const taken = await runToEnd(api, backupType, { namespace, name: 'now', spec: { instanceRef: { name } } })
     await person.post(`/notes/${note}/delete/`, { version: '1' })
+    const selected = await putBack(namespace, { noteIDs: [note] })
+    const list = (await person.get('/')).body
     const spec = { instanceRef: { name }, mode: 'InPlace', confirm: name, source: { backupID: taken.status?.backupID } }
     const restored = await runToEnd(api, restoreType, { namespace, name: 'back', spec }, 300_000)
     await instanceReady(api, namespace, name, 60_000)
 
     expect(endOf(taken)).toBe('True:Completed')
+    expect(selected).toBe('True:Completed')
+    expect(list).toContain('Remember the milk')
     expect(endOf(restored)).toBe('True:Completed')
     await waitFor(async () => (await person.get(`/notes/${note}/`)).body.includes('and the bread'), { what: 'the note', timeoutMs: 60_000 })
     await person.close()
+    await api.delete({ apiVersion: 'notejam.io/v1', kind: 'NotejamInstance' }, name, namespace)
+    await waitFor(async () => (await api.get({ apiVersion: 'v1', kind: 'PersistentVolumeClaim' }, 'notes-data', namespace)) === undefined, {
+      what: 'the volume being gone',
+      timeoutMs: 120_000,
+    })
+    const last = (await api.list<Run>(backupType, namespace)).find(({ metadata }) => metadata.name.startsWith('notes-last-'))
+    expect(last === undefined ? 'none' : endOf(last)).toBe('True:Completed')
   }, 400_000)
 })

@@ -13,7 +13,7 @@ export const definitions: readonly ExpectedDefinition[] = [
   },
   {
     resource: { group: 'notejam.io', version: 'v1', plural: 'notejaminstances', kind: 'NotejamInstance', namespaced: true },
-    schemaHash: 'WmnIR3VFZ-8wZql3geli4w',
+    schemaHash: '0F2zYUaWzMg-hqW4bnOAYA',
   },
   {
     resource: { group: 'notejam.io', version: 'v1', plural: 'notejamrestores', kind: 'NotejamRestore', namespaced: true },

@@ -71,9 +71,9 @@ export interface NotejamInstance {
       action?: 'Hibernate' | 'Delete'
     }
     /**
-     * deletionPolicy says what happens to the volume that the operator made (for SQLite or a built-in database), when the instance is deleted - Delete it too (the default in Development and Test), or Retain it (the default in Production). External databases and given claims always stay.
+     * deletionPolicy says what happens when the instance is deleted. Delete takes the volume that the operator made (for SQLite or a built-in database) along (the default in Development and Test), BackupThenDelete does so after a last backup is complete and keeps the instance until then, Retain lets the volume stay (the default in Production). External databases and given claims always stay.
      */
-    deletionPolicy?: 'Delete' | 'Retain'
+    deletionPolicy?: 'Delete' | 'BackupThenDelete' | 'Retain'
     /**
      * replicas is how many pods serve the app. Without it the environment decides (status.effectivePolicy.replicas); with SQLite it is at most 1. With 0 the app is stopped and the data kept.
      */

@@ -36,6 +36,8 @@ const stalledReasons = {
   InvalidStore:
     'A NotejamBackupStore that the spec names is not fit for this instance; the message says why. Production needs encryption Age with two recipients or more, of which one is kept off line; what is read here needs encryption.identitySecretRef.',
   InvalidSchedule: 'A schedule or a time zone of the spec cannot be read; the message says which. Correct it.',
+  LastBackupFailed:
+    'The instance is being deleted with deletionPolicy BackupThenDelete, and its last backup failed: nothing is deleted, the app is stopped. The message says why. Correct it and delete that NotejamBackup to try again; or change spec.deletionPolicy to Retain or Delete, which lets the instance go without.',
   MigrationFailed:
     'The migration Job failed. The message has its exit code and the last lines of its log; what served before still serves. Give a corrected image, or change spec.release.retryToken to try this one again.',
   MigrationLocked:
@@ -210,6 +212,11 @@ export const conditionReasons = {
     SecretKeyMissing: 'A Secret that the spec names lacks an entry; the message says which.',
     ClaimNotFound: 'The PersistentVolumeClaim of spec.volume is not there.',
     StoreUnavailable: 'The last Job that used the store could not; the message has what it said.',
+  },
+  DeletionBlocked: {
+    AwaitingLastBackup:
+      'The instance is being deleted with deletionPolicy BackupThenDelete, and goes when its last backup is complete; the message says how far that is. The condition is there only then.',
+    LastBackupFailed: stalledReasons.LastBackupFailed,
   },
   Paused: {
     ByPolicy: 'spec.managementPolicy is Paused, and everything is as the spec says.',

@@ -17,6 +17,7 @@ import { byAge } from './by-age.ts'
 import { notejamBackups } from './kinds.ts'
 import { runAnnotation } from './resources/data-pod.ts'
 import type { BackupJobInput } from './resources/backup-job.ts'
+import { isLastBackup } from './resources/last-backup.ts'
 import { finishedAt, isOver, readRun } from './run-state.ts'
 import { readStores } from './stores.ts'
 
@@ -36,7 +37,9 @@ export async function observeBackup(backup: NotejamBackup, context: ReconcileCon
   const { namespace = '', uid = '' } = backup.metadata
   const key = { namespace, name: backup.spec.instanceRef.name }
   const found = cache.get<NotejamInstance>(notejamInstances, key)
-  const instance = found?.metadata.deletionTimestamp === undefined ? found : undefined
+  // One that is being deleted is gone for all but its last backup.
+  const isGone = found?.metadata.deletionTimestamp !== undefined && !isLastBackup(backup, found)
+  const instance = isGone ? undefined : found
   const [job] = cache.controlledBy<Job>(resources.jobs, uid)
   const pods = cache.byIndex<Pod>(resources.pods, podsByInstance, keyToString(key))
   const run = readRun(
@@ -49,7 +52,10 @@ export async function observeBackup(backup: NotejamBackup, context: ReconcileCon
     return { ...seen, waitsFor: undefined, input: undefined, ...findVerified(backup, keyToString(key), pods, cache) }
   if (instance === undefined || job !== undefined) return { ...seen, waitsFor: undefined, input: undefined }
   const prepared = await prepare(instance, backup, pods, context)
-  if (typeof prepared === 'string') return { ...seen, waitsFor: prepared, lacks: !isPaused(instance), input: undefined }
+  if (typeof prepared === 'string') {
+    const lacks = isLastBackup(backup, instance) || !isPaused(instance)
+    return { ...seen, waitsFor: prepared, lacks, input: undefined }
+  }
   return { ...seen, waitsFor: findWait(instance, backup, context), input: prepared }
 }
 
@@ -106,8 +112,14 @@ export function isBesideApp(connection: string, pods: readonly Pod[]): boolean {
 
 /** One operation at a time: what changes data goes first, then whoever came first. */
 function findWait(instance: NotejamInstance, backup: NotejamBackup, { cache, clock }: ReconcileContext): string | undefined {
-  const { operation } = instance.status ?? {}
   const key = keyToString({ namespace: instance.metadata.namespace ?? '', name: instance.metadata.name })
+  const other = cache
+    .byIndex<Job>(resources.jobs, dataJobsByInstance, key)
+    .find((job) => job.metadata.annotations?.[runAnnotation] === 'backup' && !isOver(job))
+  const queue = other === undefined ? undefined : `Job ${other.metadata.name} backs the instance up already`
+  // Deletion goes first: it has stopped whatever else was under way, and woken the database.
+  if (isLastBackup(backup, instance)) return queue
+  const { operation } = instance.status ?? {}
   if (isPaused(instance)) return `NotejamInstance ${instance.metadata.name} is paused`
   if (instance.spec.database.type !== 'SQLite' && instance.spec.database.external === undefined) {
     const { reason } = readHibernation(instance.spec, clock.now())
@@ -115,10 +127,7 @@ function findWait(instance: NotejamInstance, backup: NotejamBackup, { cache, clo
   }
   if (operation !== undefined && changingSteps.has(operation.step))
     return `Operation ${operation.id} of the instance is at step ${operation.step}, which changes its data`
-  const other = cache
-    .byIndex<Job>(resources.jobs, dataJobsByInstance, key)
-    .find((job) => job.metadata.annotations?.[runAnnotation] === 'backup' && !isOver(job))
-  if (other !== undefined) return `Job ${other.metadata.name} backs the instance up already`
+  if (queue !== undefined) return queue
   const first = cache
     .byIndex<NotejamBackup>(notejamBackups, backupsByInstance, key)
     .filter(({ status, metadata }) => !hasEnded(status) && metadata.deletionTimestamp === undefined)

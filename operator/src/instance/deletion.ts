@@ -1,61 +1,100 @@
 import { annotationPrefix, annotations } from '../api/labels.ts'
 import type { NotejamInstance } from '../api/notejam.ts'
+import type { Job } from '../api/objects.ts'
+import { dataJobsByInstance } from '../backup/backup-indexes.ts'
 import { isConflict, isNotFound } from '../kube/errors.ts'
-import { keyOf } from '../kube/object.ts'
+import { keyOf, keyToString } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
 import { addFinalizer, hasFinalizer, removeFinalizer } from '../runtime/finalizer.ts'
 import type { ReconcileContext } from '../runtime/reconciler.ts'
-import { done, type Result } from '../runtime/result.ts'
+import { after, done, type Result } from '../runtime/result.ts'
 import { notejamInstances } from './kinds.ts'
+import { takeLastBackup } from './last-backup.ts'
 
 /** Holds an instance whose volume stays until the volume is let go. Removing it by hand lets the volume be deleted with the instance. */
-const finalizer = `${annotationPrefix}retain-volume`
+const volumeFinalizer = `${annotationPrefix}retain-volume`
+/** Holds an instance until its last backup is complete. Removing it by hand lets it go without one. */
+const backupFinalizer = `${annotationPrefix}last-backup`
 
-/** Whether the volume that the operator makes is to outlive the instance. */
-function retains({ spec }: NotejamInstance): boolean {
-  const { sqlite, builtIn } = spec.database
-  if (builtIn === undefined && (sqlite === undefined || sqlite.storage.existingClaim !== undefined)) return false
-  return (spec.deletionPolicy ?? (spec.environment === 'Production' ? 'Retain' : 'Delete')) === 'Retain'
+/** Seconds until an instance that waits for its last backup is looked at again, where no watch may tell. */
+const lookSeconds = 10
+
+function deletionPolicy({ spec }: NotejamInstance): NonNullable<NotejamInstance['spec']['deletionPolicy']> {
+  return spec.deletionPolicy ?? (spec.environment === 'Production' ? 'Retain' : 'Delete')
 }
 
-/** Sets the finalizer where the volume is to stay, and takes it away where it is not, before the volume is made. */
-export async function guardVolume(instance: NotejamInstance, { client, signal }: ReconcileContext): Promise<NotejamInstance> {
-  if (retains(instance) === hasFinalizer(instance, finalizer)) return instance
-  const change = retains(instance) ? addFinalizer : removeFinalizer
-  return change(client, notejamInstances, instance, finalizer, signal)
+/** Whether the volume that the operator makes is to outlive the instance. */
+function retains(instance: NotejamInstance): boolean {
+  const { sqlite, builtIn } = instance.spec.database
+  if (builtIn === undefined && (sqlite === undefined || sqlite.storage.existingClaim !== undefined)) return false
+  return deletionPolicy(instance) === 'Retain'
+}
+
+/** Sets the finalizers that the deletion policy asks for, and takes those away that it does not, before there is anything to lose. */
+export async function guardDeletion(instance: NotejamInstance, { client, signal }: ReconcileContext): Promise<NotejamInstance> {
+  const wanted = [
+    [volumeFinalizer, retains(instance)],
+    [backupFinalizer, deletionPolicy(instance) === 'BackupThenDelete'],
+  ] as const
+  let guarded = instance
+  for (const [finalizer, isWanted] of wanted) {
+    const change = isWanted ? addFinalizer : removeFinalizer
+    guarded = await change(client, notejamInstances, guarded, finalizer, signal)
+  }
+  return guarded
 }
 
 /**
- * Lets the volume of a deleted instance go, if it is to stay, and then the instance. The garbage collector deletes the other children: each has the
- * instance as its owner.
+ * Does for a deleted instance what its policy says: backs it up, or lets its volume go; then lets the instance go. The garbage collector deletes the
+ * other children: each has the instance as its owner. The policy counts that the spec has now: to change it is the way out of a backup that fails.
  */
-export async function finishDeletion(instance: NotejamInstance, { cache, client, recorder, signal }: ReconcileContext): Promise<Result> {
-  if (!hasFinalizer(instance, finalizer)) return done
-  if (retains(instance)) {
-    for (const claim of cache.controlledBy(resources.persistentVolumeClaims, instance.metadata.uid ?? '')) {
-      const { uid, resourceVersion, name } = claim.metadata
-      const ownerReferences = (claim.metadata.ownerReferences ?? []).filter((owner) => owner.uid !== instance.metadata.uid)
-      try {
-        await client.patch(
-          resources.persistentVolumeClaims,
-          keyOf(claim),
-          { metadata: { uid, resourceVersion, ownerReferences } },
-          { type: 'merge', signal },
-        )
-      } catch (error) {
-        if (!isNotFound(error)) throw error
-        continue
-      }
-      const wayBack =
-        instance.spec.database.builtIn === undefined
-          ? 'an instance takes it with database.sqlite.storage.existingClaim'
-          : `an instance of the same name takes it, once it has the annotation ${annotations.adopt}=${instance.metadata.name}`
-      const note = `PersistentVolumeClaim ${name} stays; ${wayBack}`
-      recorder.event(instance, { type: 'Normal', reason: 'VolumeRetained', action: 'Delete', note, related: claim })
+export async function finishDeletion(instance: NotejamInstance, context: ReconcileContext): Promise<Result> {
+  const { client, signal } = context
+  const holding = [volumeFinalizer, backupFinalizer].filter((finalizer) => hasFinalizer(instance, finalizer))
+  if (holding.length === 0) return done
+  if (deletionPolicy(instance) === 'BackupThenDelete' && !(await takeLastBackup(instance, context))) return after(lookSeconds)
+  if (retains(instance)) await letVolumesGo(instance, context)
+  else await deleteDataJobs(instance, context)
+  let left = instance
+  for (const finalizer of holding) left = await removeFinalizer(client, notejamInstances, left, finalizer, signal)
+  return done
+}
+
+/** Jobs of backups belong to these, which stay; a pod that has ended still keeps its volume from being deleted (Kubernetes, "Storage Object in Use Protection"). */
+async function deleteDataJobs(instance: NotejamInstance, { cache, client, signal }: ReconcileContext): Promise<void> {
+  for (const job of cache.byIndex<Job>(resources.jobs, dataJobsByInstance, keyToString(keyOf(instance)))) {
+    const { uid } = job.metadata
+    const preconditions = uid === undefined ? {} : { preconditions: { uid } }
+    try {
+      await client.delete(resources.jobs, keyOf(job), { propagation: 'Background', ...preconditions, signal })
+    } catch (error) {
+      if (!isNotFound(error) && !isConflict(error)) throw error
     }
   }
-  await removeFinalizer(client, notejamInstances, instance, finalizer, signal)
-  return done
+}
+
+async function letVolumesGo(instance: NotejamInstance, { cache, client, recorder, signal }: ReconcileContext): Promise<void> {
+  for (const claim of cache.controlledBy(resources.persistentVolumeClaims, instance.metadata.uid ?? '')) {
+    const { uid, resourceVersion, name } = claim.metadata
+    const ownerReferences = (claim.metadata.ownerReferences ?? []).filter((owner) => owner.uid !== instance.metadata.uid)
+    try {
+      await client.patch(
+        resources.persistentVolumeClaims,
+        keyOf(claim),
+        { metadata: { uid, resourceVersion, ownerReferences } },
+        { type: 'merge', signal },
+      )
+    } catch (error) {
+      if (!isNotFound(error)) throw error
+      continue
+    }
+    const wayBack =
+      instance.spec.database.builtIn === undefined
+        ? 'an instance takes it with database.sqlite.storage.existingClaim'
+        : `an instance of the same name takes it, once it has the annotation ${annotations.adopt}=${instance.metadata.name}`
+    const note = `PersistentVolumeClaim ${name} stays; ${wayBack}`
+    recorder.event(instance, { type: 'Normal', reason: 'VolumeRetained', action: 'Delete', note, related: claim })
+  }
 }
 
 /** Deletes an instance whose time is over. */

@@ -24,7 +24,7 @@ import {
 import { bootstraps } from '../backup/bootstrap.ts'
 import { takeKeyOver } from '../backup/bootstrap-key.ts'
 import { noBackupMetrics, type BackupMetrics } from '../backup/metrics.ts'
-import { expire, finishDeletion, guardVolume } from './deletion.ts'
+import { expire, finishDeletion, guardDeletion } from './deletion.ts'
 import { rolloutOf } from './deployed.ts'
 import { isOver } from './hibernation.ts'
 import { notejamInstances } from './kinds.ts'
@@ -81,7 +81,7 @@ export function createInstanceReconciler({ randomKey, random, backupMetrics = no
     const known = memory.secretsFor(instance)
     const secrets = known ?? (await readSecretsOf(instance, context, randomKey))
     if (known === undefined) memory.readSecrets(instance, secrets, context.clock.monotonic())
-    const seen = await observe(isPaused(instance) ? instance : await guardVolume(instance, context), context, secrets)
+    const seen = await observe(isPaused(instance) ? instance : await guardDeletion(instance, context), context, secrets)
     backupMetrics.observe(request, seen.backups.summary)
     if (
       !isPaused(instance) &&
