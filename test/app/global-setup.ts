@@ -70,13 +70,16 @@ export async function startServers(): Promise<{ readonly servers: ProvidedServer
 
 /** Nothing of these servers is to survive, so nothing waits for the disk. */
 function startPostgres(image: string): Promise<StartedTestContainer> {
-  return new GenericContainer(image)
-    .withEnvironment({ POSTGRES_PASSWORD: password })
-    .withCommand(['postgres', '-c', 'fsync=off', '-c', 'full_page_writes=off', '-c', 'max_connections=300'])
-    .withExposedPorts(5432)
-    .withWaitStrategy(Wait.forLogMessage(/database system is ready to accept connections/))
-    .withStartupTimeout(120_000)
-    .start()
+  return (
+    new GenericContainer(image)
+      .withEnvironment({ POSTGRES_PASSWORD: password })
+      .withCommand(['postgres', '-c', 'fsync=off', '-c', 'full_page_writes=off', '-c', 'max_connections=300'])
+      .withExposedPorts(5432)
+      // The first time it is the server that prepares the data folder.
+      .withWaitStrategy(Wait.forLogMessage(/database system is ready to accept connections/, 2))
+      .withStartupTimeout(120_000)
+      .start()
+  )
 }
 
 function startMariadb(image: string): Promise<StartedTestContainer> {

@@ -149,6 +149,8 @@ const containers = {
     user: 'postgres',
     port: 5432,
     ready: /database system is ready to accept connections/,
+    // The first time it is the server that prepares the data folder.
+    readyTimes: 2,
     dump: ({ hostname, port }: URL): readonly string[] => [
       'pg_dump',
       '--host',
@@ -168,6 +170,7 @@ const containers = {
     user: 'root',
     port: 3306,
     ready: /socket: .* port: 3306\b/,
+    readyTimes: 1,
     dump: ({ hostname, port }: URL): readonly string[] => [
       'mariadb-dump',
       '--no-defaults',
@@ -183,7 +186,7 @@ const containers = {
 } as const
 
 async function serverTarget(engine: 'postgres' | 'mysql'): Promise<TargetServer> {
-  const { image, environment, command, data, user, port, ready, dump } = containers[engine]
+  const { image, environment, command, data, user, port, ready, readyTimes, dump } = containers[engine]
   const progress = createProgress()
   const stack = new AsyncDisposableStack()
   const docker = stack.use(await acquireDocker({ progress }))
@@ -194,7 +197,7 @@ async function serverTarget(engine: 'postgres' | 'mysql'): Promise<TargetServer>
     .withCommand(command.split(' '))
     .withExposedPorts(port)
     .withLogConsumer((stream) => stream.on('data', (chunk: Buffer | string) => said.push(Buffer.from(chunk))))
-    .withWaitStrategy(Wait.forLogMessage(ready))
+    .withWaitStrategy(Wait.forLogMessage(ready, readyTimes))
     .withStartupTimeout(120_000)
     .start()
   stack.defer(async () => {

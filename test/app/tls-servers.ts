@@ -85,7 +85,8 @@ async function startPostgres(image: string, pairs: Pairs, started: StartedTestCo
       .withEnvironment({ POSTGRES_PASSWORD: password })
       .withEntrypoint(['bash', '-c', `${install('right', 'postgres')} && exec entrypoint.sh ${server}`])
       .withExposedPorts(5432)
-      .withWaitStrategy(Wait.forLogMessage(/database system is ready to accept connections/)),
+      // The first time it is the server that prepares the data folder.
+      .withWaitStrategy(Wait.forLogMessage(/database system is ready to accept connections/, 2)),
     pairs,
     started,
   )
