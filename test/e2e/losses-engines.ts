@@ -1,8 +1,7 @@
-import { randomBytes } from 'node:crypto'
 import type { ApiClient, KubeObject } from '../cluster/api-client.ts'
 import { waitFor } from '../cluster/wait-for.ts'
 import type { Kubectl } from '../support/kubectl.ts'
-import { startPostgres } from './production.ts'
+import { startMariadb, startPostgres } from './database-servers.ts'
 
 /** Name of the instance that is lost again and again. */
 export const lostName = 'notes'
@@ -67,7 +66,9 @@ export const lossEngines: Readonly<Record<'postgresql' | 'mariadb' | 'sqlite', L
     replicas: 2,
     spec: { environment: 'Production', database: { type: 'MySQL', external } },
     serverImage: ({ mariadb }) => mariadb,
-    start: async ({ api, namespace, images }) => await startMariadb(api, namespace, images.mariadb ?? ''),
+    start: async ({ api, namespace, images }) => {
+      await startMariadb(api, namespace, images.mariadb ?? '')
+    },
     dropDatabase: async ({ kubectl, namespace }) => {
       const statements = 'DROP DATABASE notejam; CREATE DATABASE notejam CHARACTER SET utf8mb4'
       const command = `exec mariadb --user=root --password="$MARIADB_ROOT_PASSWORD" --execute="${statements}"`
@@ -130,61 +131,5 @@ async function replaceServer({ api, namespace }: LossPlace, app: string): Promis
       return isNew && isReady
     },
     { what: `an empty ${app}`, timeoutMs: 180_000 },
-  )
-}
-
-/** The counterpart of `startPostgres`. */
-async function startMariadb(api: ApiClient, namespace: string, image: string): Promise<void> {
-  const password = randomBytes(18).toString('base64url')
-  const labels = { app: 'mariadb' }
-  const metadata = { name: 'mariadb', namespace }
-  const container = {
-    name: 'mariadb',
-    image,
-    args: ['mariadbd', '--innodb-flush-log-at-trx-commit=0'],
-    env: [
-      { name: 'MARIADB_ROOT_PASSWORD', value: randomBytes(18).toString('base64url') },
-      { name: 'MARIADB_USER', value: 'notejam' },
-      { name: 'MARIADB_PASSWORD', value: password },
-      { name: 'MARIADB_DATABASE', value: 'notejam' },
-    ],
-    readinessProbe: {
-      exec: { command: ['mariadb-admin', '--socket=/run/mysqld/mysqld.sock', 'ping'] },
-      periodSeconds: 1,
-      timeoutSeconds: 10,
-      failureThreshold: 30,
-    },
-    securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
-    volumeMounts: [
-      { name: 'data', mountPath: '/var/lib/mysql' },
-      { name: 'run', mountPath: '/run/mysqld' },
-    ],
-  }
-  const spec = {
-    securityContext: { runAsNonRoot: true, runAsUser: 999, runAsGroup: 999, fsGroup: 999, seccompProfile: { type: 'RuntimeDefault' } },
-    containers: [container],
-    volumes: [
-      { name: 'data', emptyDir: {} },
-      { name: 'run', emptyDir: {} },
-    ],
-  }
-  const template = { metadata: { labels }, spec }
-  const stringData = { host: `mariadb.${namespace}.svc`, port: '3306', user: 'notejam', password, database: 'notejam' }
-  const objects: readonly KubeObject[] = [
-    { apiVersion: 'v1', kind: 'Service', metadata, spec: { selector: labels, ports: [{ port: 3306 }] } },
-    { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec: { selector: { matchLabels: labels }, template } },
-    { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'database', namespace }, stringData },
-  ]
-  for (const object of objects) await api.create(object)
-  await waitFor(
-    async () => {
-      const found = await api.get<KubeObject & { status?: { readyReplicas?: number } }>(
-        { apiVersion: 'apps/v1', kind: 'Deployment' },
-        'mariadb',
-        namespace,
-      )
-      return found?.status?.readyReplicas === 1
-    },
-    { what: 'MariaDB being ready', timeoutMs: 180_000 },
   )
 }

@@ -4,7 +4,8 @@ import { waitFor } from '../cluster/wait-for.ts'
 import type { Behaviour } from './image-variants.ts'
 import { type Condition, conditionOf, getInstance, hostOf, type Instance, setImage } from './instance.ts'
 import { type LoadResult, loadFromHere, loadFromPod, type SteadyLoad } from './load/steady-load.ts'
-import { createCertificate, productionInstance, startPostgres } from './production.ts'
+import { startPostgres } from './database-servers.ts'
+import { createCertificate, productionInstance } from './production.ts'
 
 /** What an image does, or `missing`: no registry has it. */
 export type ReleaseKind = Behaviour | 'missing'

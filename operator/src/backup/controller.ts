@@ -1,5 +1,5 @@
 import { managedBySelector, statusFieldManager } from '../api/labels.ts'
-import { apiVersion, type BackupStatus, type NotejamBackup } from '../api/notejam.ts'
+import type { BackupStatus, NotejamBackup } from '../api/notejam.ts'
 import type { Job, Pod } from '../api/objects.ts'
 import type { EventReason } from '../api/reasons.ts'
 import { childIndexes, instanceOf, podsByInstance } from '../instance/indexes.ts'
@@ -13,6 +13,7 @@ import { sameJson } from '../runtime/json.ts'
 import type { ControllerOptions, ReconcileContext } from '../runtime/reconciler.ts'
 import { after, done, type Result } from '../runtime/result.ts'
 import { source, type AccessRule } from '../runtime/source.ts'
+import { writeStatus } from '../runtime/write-status.ts'
 import { backupIndexes, backupsByInstance, dataJobIndexes, dataJobInstance } from './backup-indexes.ts'
 import { hasEnded, planBackup, type BackupPlan } from './backup-planner.ts'
 import { notejamBackups, notejamBackupStores } from './kinds.ts'
@@ -122,13 +123,7 @@ async function act({ backup, job, input }: SeenBackup, plan: BackupPlan, { appli
 async function report(backup: NotejamBackup, status: BackupStatus, context: ReconcileContext): Promise<void> {
   if (sameJson(backup.status ?? {}, status)) return
   tellEnd(backup, status, context)
-  const { namespace = '', name, uid = '', resourceVersion = '' } = backup.metadata
-  const wanted = { apiVersion, kind: 'NotejamBackup', metadata: { namespace, name, uid, resourceVersion }, status }
-  await context.client.applyStatus<NotejamBackup>(notejamBackups, wanted, {
-    fieldManager: statusFieldManager,
-    force: true,
-    signal: context.signal,
-  })
+  await writeStatus(context.client, notejamBackups, backup, status, { fieldManager: statusFieldManager, signal: context.signal })
 }
 
 /** Tells the end once, about the backup and about its instance. */

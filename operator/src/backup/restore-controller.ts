@@ -1,5 +1,5 @@
 import { managedBySelector, statusFieldManager } from '../api/labels.ts'
-import { apiVersion, type NotejamBackup, type NotejamInstance, type NotejamRestore, type RestoreStatus } from '../api/notejam.ts'
+import type { NotejamBackup, NotejamInstance, NotejamRestore, RestoreStatus } from '../api/notejam.ts'
 import type { Job, Pod } from '../api/objects.ts'
 import { effectivePolicy } from '../api/policy.ts'
 import { readHibernation } from '../instance/hibernation.ts'
@@ -18,6 +18,7 @@ import { sameJson } from '../runtime/json.ts'
 import type { ControllerOptions, ReconcileContext } from '../runtime/reconciler.ts'
 import { after, done, type Result } from '../runtime/result.ts'
 import { source, type AccessRule } from '../runtime/source.ts'
+import { writeStatus } from '../runtime/write-status.ts'
 import { backupIndexes, dataJobIndexes, dataJobInstance, restoreIndexes, restoresByInstance } from './backup-indexes.ts'
 import { hasEnded } from './backup-planner.ts'
 import { notejamBackups, notejamBackupStores, notejamRestores } from './kinds.ts'
@@ -204,10 +205,7 @@ function findWait(instance: NotejamInstance, restore: NotejamRestore, context: R
 async function report(restore: NotejamRestore, status: RestoreStatus, context: ReconcileContext): Promise<void> {
   if (sameJson(restore.status ?? {}, status)) return
   tellEnd(restore, status, context)
-  const { namespace = '', name, uid = '', resourceVersion = '' } = restore.metadata
-  const wanted = { apiVersion, kind: 'NotejamRestore', metadata: { namespace, name, uid, resourceVersion }, status }
-  const options = { fieldManager: statusFieldManager, force: true, signal: context.signal }
-  await context.client.applyStatus<NotejamRestore>(notejamRestores, wanted, options)
+  await writeStatus(context.client, notejamRestores, restore, status, { fieldManager: statusFieldManager, signal: context.signal })
 }
 
 /** Tells the end once. */

@@ -1,5 +1,5 @@
 import { managedBySelector, statusFieldManager } from '../api/labels.ts'
-import { apiVersion, type NotejamBackupStore, type NotejamInstance } from '../api/notejam.ts'
+import type { NotejamBackupStore, NotejamInstance } from '../api/notejam.ts'
 import type { Job, Pod } from '../api/objects.ts'
 import { childIndexes, instanceOf, podsByInstance } from '../instance/indexes.ts'
 import { notejamInstances } from '../instance/kinds.ts'
@@ -10,13 +10,14 @@ import { sameJson } from '../runtime/json.ts'
 import type { ControllerOptions, ReconcileContext } from '../runtime/reconciler.ts'
 import { after, done, type Result } from '../runtime/result.ts'
 import { source, type AccessRule } from '../runtime/source.ts'
+import { writeStatus } from '../runtime/write-status.ts'
 import { dataJobIndexes, dataJobsByInstance } from './backup-indexes.ts'
 import { notejamBackupStores } from './kinds.ts'
 import { runAnnotation } from './resources/data-pod.ts'
 import { copyAnnotation } from './resources/mask-cron-job.ts'
 import { finishedAt, readRun } from './run-state.ts'
 import { storeStatus, type StoreUser } from './store-planner.ts'
-import { findMissing } from './stores.ts'
+import { findMissing, storeNames } from './stores.ts'
 
 /** What the controller calls; the chart's role is made of it. */
 const access: readonly AccessRule[] = [
@@ -56,10 +57,7 @@ export function storeController(): ControllerOptions {
 
 function storesOf({ metadata, spec }: NotejamInstance): readonly ObjectKey[] {
   const { namespace = '' } = metadata
-  const { backup, seed } = spec
-  const copies = backup?.maskedCopies?.map(({ storeRef }) => storeRef.name) ?? []
-  const names = new Set([backup?.storeRef.name, backup?.secondStoreRef?.name, ...copies, seed?.from?.storeRef.name])
-  return [...names].flatMap((name) => (name === undefined ? [] : [{ namespace, name }]))
+  return [...storeNames(spec)].map((name) => ({ namespace, name }))
 }
 
 function storesOfMember(object: KubeObject, cache: CacheReader): readonly ObjectKey[] {
@@ -77,14 +75,11 @@ async function reconcileStore(request: ObjectKey, context: ReconcileContext): Pr
   const missing = await findMissing(store, context)
   const users = context.cache
     .list<NotejamInstance>(notejamInstances, request.namespace)
-    .filter((instance) => storesOf(instance).some(({ name }) => name === request.name))
+    .filter(({ spec }) => storeNames(spec).has(request.name))
     .map((instance) => userOf(instance, request.name, context.cache))
   const status = storeStatus({ store, missing, users, now: context.clock.now() })
   if (!sameJson(store.status, status)) {
-    const { namespace = '', name, uid = '', resourceVersion = '' } = store.metadata
-    const wanted = { apiVersion, kind: 'NotejamBackupStore', metadata: { namespace, name, uid, resourceVersion }, status }
-    const options = { fieldManager: statusFieldManager, force: true, signal: context.signal }
-    await context.client.applyStatus<NotejamBackupStore>(notejamBackupStores, wanted, options)
+    await writeStatus(context.client, notejamBackupStores, store, status, { fieldManager: statusFieldManager, signal: context.signal })
   }
   return after(missing === undefined ? lookSeconds : missingSeconds)
 }

@@ -1,4 +1,4 @@
-import type { BackupStoreSpec, Environment, NotejamBackupStore, NotejamInstance } from '../api/notejam.ts'
+import type { BackupStoreSpec, Environment, InstanceSpec, NotejamBackupStore, NotejamInstance } from '../api/notejam.ts'
 import type { Secret } from '../api/objects.ts'
 import { isNotFound } from '../kube/errors.ts'
 import type { KubeObject } from '../kube/object.ts'
@@ -18,6 +18,13 @@ export interface StoresState {
 
 /** Recipients without which losing one key would lose every archive. */
 const productionRecipients = 2
+
+/** Names of the stores that an instance uses for longer than its beginning: of its backups, of its masked copies, of the copy that its releases begin with. */
+export function storeNames({ backup, seed }: InstanceSpec): ReadonlySet<string> {
+  const copies = backup?.maskedCopies?.map(({ storeRef }) => storeRef.name) ?? []
+  const names = [backup?.storeRef.name, backup?.secondStoreRef?.name, ...copies, seed?.from?.storeRef.name]
+  return new Set(names.filter((name) => name !== undefined))
+}
 
 /** Reads the stores that an instance names, and whether what they need is there. */
 export async function readStores(instance: NotejamInstance, context: ReconcileContext): Promise<StoresState> {

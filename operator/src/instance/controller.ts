@@ -3,6 +3,7 @@ import type { NotejamBackup, NotejamInstance, NotejamRestore } from '../api/note
 import type { Pod } from '../api/objects.ts'
 import { backupIndexes, dataJobIndexes, restoreIndexes } from '../backup/backup-indexes.ts'
 import { notejamBackups, notejamBackupStores, notejamRestores } from '../backup/kinds.ts'
+import { storeNames } from '../backup/stores.ts'
 import { keyOf, type KubeObject, type ObjectKey } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
 import type { CacheReader } from '../runtime/cache.ts'
@@ -76,10 +77,6 @@ function instanceKeys(object: KubeObject): readonly ObjectKey[] {
 function usersOfStore({ metadata }: KubeObject, cache: CacheReader): readonly ObjectKey[] {
   return cache
     .list<NotejamInstance>(notejamInstances, metadata.namespace)
-    .filter(({ spec: { backup, bootstrap, seed } }) => {
-      const copies = backup?.maskedCopies?.map(({ storeRef }) => storeRef.name) ?? []
-      const others = [bootstrap?.restore.storeRef.name, seed?.from?.storeRef.name]
-      return [backup?.storeRef.name, backup?.secondStoreRef?.name, ...others, ...copies].includes(metadata.name)
-    })
+    .filter(({ spec }) => storeNames(spec).has(metadata.name) || spec.bootstrap?.restore.storeRef.name === metadata.name)
     .map(keyOf)
 }

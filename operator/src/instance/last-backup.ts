@@ -1,5 +1,5 @@
 import { statusFieldManager } from '../api/labels.ts'
-import { apiVersion, type InstanceStatus, type NotejamBackup, type NotejamInstance } from '../api/notejam.ts'
+import type { InstanceStatus, NotejamBackup, NotejamInstance } from '../api/notejam.ts'
 import type { Job, Pod, StatefulSet } from '../api/objects.ts'
 import { notejamBackups } from '../backup/kinds.ts'
 import { buildLastBackup, isLastBackup, lastBackupName } from '../backup/resources/last-backup.ts'
@@ -11,6 +11,7 @@ import { findCondition, setConditions } from '../runtime/conditions.ts'
 import { NameConflict } from '../runtime/errors.ts'
 import { sameJson } from '../runtime/json.ts'
 import type { ReconcileContext } from '../runtime/reconciler.ts'
+import { writeStatus } from '../runtime/write-status.ts'
 import { podsByInstance } from './indexes.ts'
 import { notejamInstances } from './kinds.ts'
 import { lastBackupConditions, planLastBackup, type LastBackupObservation, type LastBackupPlan } from './last-backup-planner.ts'
@@ -97,7 +98,7 @@ async function report(
   if (plan.type === 'Finish') return
   // What was under way is ended: it holds up no backup.
   const { operation: _ended, ...before } = instance.status ?? {}
-  const { namespace = '', name, uid = '', resourceVersion = '', generation = 0 } = instance.metadata
+  const { generation = 0 } = instance.metadata
   const states = lastBackupConditions(plan, generation)
   const conditions = [...setConditions(before.conditions ?? [], states, clock.now())]
   const status: InstanceStatus = { ...before, observedGeneration: generation, conditions }
@@ -105,6 +106,5 @@ async function report(
   const wasHeld = findCondition(before.conditions, 'Stalled')?.reason === 'LastBackupFailed'
   if (plan.type === 'Hold' && !wasHeld)
     recorder.event(instance, { type: 'Warning', reason: 'Stalled', action: 'Delete', note: `LastBackupFailed: ${plan.message}` })
-  const wanted = { apiVersion, kind: 'NotejamInstance', metadata: { namespace, name, uid, resourceVersion }, status }
-  await client.applyStatus<NotejamInstance>(notejamInstances, wanted, { fieldManager: statusFieldManager, force: true, signal })
+  await writeStatus(client, notejamInstances, instance, status, { fieldManager: statusFieldManager, signal })
 }

@@ -1,5 +1,5 @@
 import { statusFieldManager } from '../api/labels.ts'
-import { apiVersion, type InstanceStatus, type NotejamInstance } from '../api/notejam.ts'
+import type { InstanceStatus, NotejamInstance } from '../api/notejam.ts'
 import type { HorizontalPodAutoscaler } from '../api/objects.ts'
 import { effectivePolicy } from '../api/policy.ts'
 import type { EventReason } from '../api/reasons.ts'
@@ -9,6 +9,7 @@ import { findCondition } from '../runtime/conditions.ts'
 import { sameJson } from '../runtime/json.ts'
 import type { Reconcile, ReconcileContext } from '../runtime/reconciler.ts'
 import { after, done, type Result } from '../runtime/result.ts'
+import { writeStatus } from '../runtime/write-status.ts'
 import {
   applyChildren,
   createBackup,
@@ -242,14 +243,7 @@ async function report(
   })
   if (sameJson(instance.status, status)) return instance
   tellStall(instance, status, context)
-  const { namespace = '', name, uid = '', resourceVersion = '' } = instance.metadata
-  // For the status of a custom resource the server compares no UID: without the version, a new instance of the same name would get this one's past.
-  const wanted = { apiVersion, kind: 'NotejamInstance', metadata: { namespace, name, uid, resourceVersion }, status }
-  return context.client.applyStatus<NotejamInstance>(notejamInstances, wanted, {
-    fieldManager: statusFieldManager,
-    force: true,
-    signal: context.signal,
-  })
+  return writeStatus(context.client, notejamInstances, instance, status, { fieldManager: statusFieldManager, signal: context.signal })
 }
 
 function autoscalerOf({ children }: Observation): HorizontalPodAutoscaler | undefined {

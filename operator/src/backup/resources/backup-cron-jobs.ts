@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import { annotations, childMetadata, childName } from '../../api/labels.ts'
 import type { InstanceSpec } from '../../api/notejam.ts'
+import type { Variable } from '../../instance/resources/pod.ts'
 import type { DynamicObject } from '../../kube/object.ts'
 import { dataJobSpec, manifestEnvironment, repeatedExits } from './backup-job.ts'
 import { dataContainer, dataPod, roledStores, runAnnotation, type DataPodInput } from './data-pod.ts'
 import type { MaskTarget } from './mask-cron-job.ts'
-import { scratchServer, scratchServerPod, scratchURL } from './scratch-server.ts'
+import { scratchURL, withScratchServer } from './scratch-server.ts'
 
 /** What the CronJobs of an instance depend on. */
 export interface CronJobsInput extends DataPodInput {
@@ -28,6 +29,12 @@ const startingDeadlineSeconds = 43_200
 
 /** Minutes after midnight over which instances that name no schedule are spread. */
 const spreadMinutes = 15
+
+/** The UID of a scheduled Job, as `$(RUN_UID)` in arguments: by it a pod that is repeated finds what the one before has done. */
+export const runUid: Variable = {
+  name: 'RUN_UID',
+  valueFrom: { fieldRef: { fieldPath: "metadata.labels['batch.kubernetes.io/controller-uid']" } },
+}
 
 /** The schedule of backups: the given one, else daily in the first quarter of an hour, at a minute of the instance's own. */
 export function backupSchedule({ backup }: InstanceSpec, uid: string): string {
@@ -60,16 +67,11 @@ function buildBackupCronJob(input: CronJobsInput): DynamicObject {
   const roled = roledStores(stores)
   const backup = dataContainer(input, {
     name: 'backup',
-    // The UID of the Job, so that a pod that is repeated finds what the one before has done.
     args: ['backup', '--uid', '$(RUN_UID)', '--reason', 'Scheduled', '--deadline', String(deadlineSeconds)],
     use: 'Write',
     stores: roled,
     database: true,
-    environment: [
-      { name: 'RUN_UID', valueFrom: { fieldRef: { fieldPath: "metadata.labels['batch.kubernetes.io/controller-uid']" } } },
-      { name: 'BACKUP_JITTER_SECONDS', value: String(jitterSeconds) },
-      ...manifestEnvironment(instance),
-    ],
+    environment: [runUid, { name: 'BACKUP_JITTER_SECONDS', value: String(jitterSeconds) }, ...manifestEnvironment(instance)],
   })
   const prune = dataContainer(input, {
     name: 'prune',
@@ -136,10 +138,9 @@ export function buildVerification(input: DataPodInput, args: readonly string[], 
     environment: scratchURL(input),
   })
   const used = roled.map(([role, store]) => [role, store, 'Read'] as const)
-  const server = scratchServer(input)
   const template = dataPod(input, {
     ...{ run: 'verify', deadlineSeconds, stores: used, database: false },
-    ...(server === undefined ? {} : { ...scratchServerPod, initContainers: [server] }),
+    ...withScratchServer(input),
     containers: [container],
   })
   return { template }

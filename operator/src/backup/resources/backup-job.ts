@@ -16,8 +16,8 @@ export const repeatedExits = [3, 7]
 const retries = 5
 /** Seconds between the deadline of the pod and that of its Job. */
 const jobMarginSeconds = 5
-/** A finished Job stays for a day, so that an operator that was away for that long still reads what came of it. */
-const finishedSeconds = 86_400
+/** Of a finished Job: it stays for a day, so that an operator that was away for that long still reads what came of it. */
+export const finishedSeconds = 86_400
 
 /** Name of the Job of a NotejamBackup: by its UID, so that it has one whatever happens. */
 export function backupJobName(instance: string, backup: NotejamBackup): string {

@@ -1,10 +1,10 @@
 import { annotationPrefix, childName } from '../../api/labels.ts'
 import type { InstanceSpec } from '../../api/notejam.ts'
 import type { DynamicObject } from '../../kube/object.ts'
-import { cronJob, type CronJobsInput } from './backup-cron-jobs.ts'
+import { cronJob, runUid, type CronJobsInput } from './backup-cron-jobs.ts'
 import { dataJobSpec } from './backup-job.ts'
 import { dataContainer, dataPod } from './data-pod.ts'
-import { scratchServer, scratchServerPod, scratchURL } from './scratch-server.ts'
+import { scratchURL, withScratchServer } from './scratch-server.ts'
 import type { NamedStore } from './store-pod.ts'
 
 /** A masked copy as its owner declares it. */
@@ -54,20 +54,15 @@ function buildMaskCronJob(input: CronJobsInput, { copy, store }: MaskTarget): Dy
   ] as const
   const container = dataContainer(input, {
     name: 'mask',
-    // The UID of the Job, so that a pod that is repeated finds what the one before has done.
     args: ['mask', '--backup', 'Latest', '--uid', '$(RUN_UID)', '--deadline', String(deadlineSeconds)],
     use: 'Read',
     stores: used,
     database: false,
-    environment: [
-      { name: 'RUN_UID', valueFrom: { fieldRef: { fieldPath: "metadata.labels['batch.kubernetes.io/controller-uid']" } } },
-      ...scratchURL(input),
-    ],
+    environment: [runUid, ...scratchURL(input)],
   })
-  const server = scratchServer(input)
   const template = dataPod(input, {
     ...{ run: 'mask', deadlineSeconds, stores: used, database: false },
-    ...(server === undefined ? {} : { ...scratchServerPod, initContainers: [server] }),
+    ...withScratchServer(input),
     containers: [container],
   })
   const name = maskCronJobName(instance.metadata.name, copy.name)

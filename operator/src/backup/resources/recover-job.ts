@@ -1,10 +1,10 @@
 import { annotations, childMetadata, childName } from '../../api/labels.ts'
 import type { NotejamRestore } from '../../api/notejam.ts'
 import type { DynamicObject } from '../../kube/object.ts'
-import { dataJobSpec } from './backup-job.ts'
+import { dataJobSpec, finishedSeconds } from './backup-job.ts'
 import { dataContainer, dataPod, runAnnotation, type DataPodInput } from './data-pod.ts'
-import { archiveArguments, type ArchiveChoice } from './restore-job.ts'
-import { scratchServer, scratchServerPod, scratchURL } from './scratch-server.ts'
+import { archiveArguments, lockSeconds, type ArchiveChoice } from './restore-job.ts'
+import { scratchURL, withScratchServer } from './scratch-server.ts'
 import type { NamedStore } from './store-pod.ts'
 
 /** What the Job of a selection depends on. */
@@ -14,11 +14,6 @@ export interface RecoverJobInput extends DataPodInput {
   readonly source: NamedStore
   readonly archive: ArchiveChoice
 }
-
-/** Seconds that the command waits for the lock of the database. */
-const lockSeconds = 60
-/** A finished Job stays for a day, so that an operator that was away for that long still reads what came of it. */
-const finishedSeconds = 86_400
 
 /** The Job of a NotejamRestore of mode Select: it reads the archive into a throw-away server, and puts notes back beside those that are served. */
 export function buildRecoverJob(input: RecoverJobInput): DynamicObject {
@@ -34,7 +29,6 @@ export function buildRecoverJob(input: RecoverJobInput): DynamicObject {
     database: true,
     environment: scratchURL(input),
   })
-  const server = scratchServer(input)
   const used = stores.map(([role, store]) => [role, store, 'Read'] as const)
   const name = childName(instance.metadata.name, `recover-${(restore.metadata.uid ?? '').slice(0, 8)}`)
   return {
@@ -46,7 +40,7 @@ export function buildRecoverJob(input: RecoverJobInput): DynamicObject {
       ttlSecondsAfterFinished: finishedSeconds,
       template: dataPod(input, {
         ...{ run: 'recover', deadlineSeconds, stores: used, database: true },
-        ...(server === undefined ? {} : { ...scratchServerPod, initContainers: [server] }),
+        ...withScratchServer(input),
         containers: [container],
       }),
     },

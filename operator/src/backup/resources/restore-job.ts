@@ -26,8 +26,8 @@ export interface RestoreJobInput extends DataPodInput {
   readonly operationID: string
 }
 
-/** Seconds that the command waits for the lock of the database. */
-const lockSeconds = 60
+/** Seconds that a command which writes waits for the lock of the database. */
+export const lockSeconds = 60
 
 /** The Job that puts an archive in the place of the data, as a whole or not at all. */
 export function buildRestoreJob(input: RestoreJobInput): DynamicObject {

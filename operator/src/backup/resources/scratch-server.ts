@@ -43,7 +43,7 @@ const passwdAnnotation = `${annotationPrefix}passwd`
 const passwd = `scratch:x:${serverUser}:${serverUser}::/tmp:/bin/sh\n`
 
 /** What the pod of such a server has beside it. */
-export const scratchServerPod = {
+const scratchServerPod = {
   annotations: { [passwdAnnotation]: passwd },
   volumes: [
     {
@@ -53,8 +53,13 @@ export const scratchServerPod = {
   ],
 } as const
 
-/** The throw-away server of a trial restore, as a native sidecar; SQLite needs none. */
-export function scratchServer({ instance }: DataPodInput) {
+/** What the throw-away server of the instance's kind adds to a pod that restores beside it: itself, as a native sidecar. SQLite needs none. */
+export function withScratchServer(input: DataPodInput) {
+  const server = scratchServer(input)
+  return server === undefined ? {} : { ...scratchServerPod, initContainers: [server] }
+}
+
+function scratchServer({ instance }: DataPodInput) {
   const { database, backup } = instance.spec
   const image = backup?.verification?.serverImage
   if (database.type === 'SQLite' || image === undefined) return undefined

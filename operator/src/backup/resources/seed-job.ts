@@ -2,6 +2,7 @@ import { annotations, childMetadata } from '../../api/labels.ts'
 import type { DynamicObject } from '../../kube/object.ts'
 import { dataJobSpec } from './backup-job.ts'
 import { dataContainer, dataPod, runAnnotation, type DataPodInput } from './data-pod.ts'
+import { lockSeconds } from './restore-job.ts'
 import type { NamedStore } from './store-pod.ts'
 
 /** Where the masked copy comes from that a database begins with. */
@@ -20,9 +21,6 @@ export interface SeedJobInput extends DataPodInput {
   readonly name: string
   readonly operationID: string
 }
-
-/** Seconds that the command waits for the lock of the database. */
-const lockSeconds = 60
 
 /**
  * The Job that puts a masked copy in the place of what a release has just made of an empty database. It may be repeated: the copy is loaded as a whole or not

@@ -2,7 +2,7 @@ import { annotations, childMetadata, childName } from '../../api/labels.ts'
 import type { NotejamRestore } from '../../api/notejam.ts'
 import type { DynamicObject } from '../../kube/object.ts'
 import { buildVerification } from './backup-cron-jobs.ts'
-import { dataJobSpec } from './backup-job.ts'
+import { dataJobSpec, finishedSeconds } from './backup-job.ts'
 import { runAnnotation, type DataPodInput } from './data-pod.ts'
 import type { NamedStore } from './store-pod.ts'
 
@@ -11,9 +11,6 @@ export interface VerifyJobInput extends DataPodInput {
   readonly restore: NotejamRestore
   readonly source: NamedStore
 }
-
-/** A finished Job stays for a day, so that an operator that was away for that long still reads what came of it. */
-const finishedSeconds = 86_400
 
 /** The Job of a NotejamRestore of mode Verify. */
 export function buildVerifyJob(input: VerifyJobInput): DynamicObject {
