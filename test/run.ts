@@ -1,78 +1,61 @@
 import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
-import { stripVTControlCharacters } from 'node:util'
-import { addCounts, formatCounts, noCounts, type Counts } from './counts.ts'
+import { addCounts, formatCounts, noCounts } from './counts.ts'
 import { runChecks } from './lint/checks.ts'
+import { failedFiles, resultOf, type RunResult, type VitestReport } from './vitest-report.ts'
 
 /** The tiers in the order in which they run: what fails quickest comes first. `lint` is not a vitest project but counts like one. */
 const tiers = ['lint', 'unit', 'control-plane', 'app', 'cluster'] as const
 type Tier = (typeof tiers)[number]
 
-interface VitestReport {
-  readonly numPassedTests: number
-  readonly numFailedTests: number
-  readonly numPendingTests: number
-  readonly numTodoTests: number
-  readonly numFailedTestSuites: number
-  readonly testResults: readonly {
-    readonly name: string
-    readonly status: string
-    readonly message: string
-    readonly assertionResults: readonly {
-      readonly status: string
-      readonly fullName: string
-      readonly failureMessages: readonly string[]
-    }[]
-  }[]
-}
+/** Tiers whose tests share two busy cores with servers and pods: their failures are looked at twice (docs/adr/0046). */
+const secondRuns: ReadonlySet<Tier> = new Set(['control-plane', 'app', 'cluster'])
+/** More files than these have failed for a reason that another run does not take away. */
+const mostFilesAgain = 3
 
-interface TierResult extends Counts {
-  /** What failed and the first line of why. */
-  readonly failures: readonly string[]
-}
-
-/** Runs one vitest project. A file that fails to load counts as one failed test, a run without a report too. */
-async function runVitest(tier: Tier): Promise<TierResult> {
-  const report = `test-results/${tier}.json`
-  rmSync(report, { force: true })
+/** Runs one vitest project, or some of its files. */
+async function runVitest(
+  tier: Tier,
+  files: readonly string[] = [],
+): Promise<{ readonly exitCode: number; readonly report?: VitestReport }> {
+  const path = `test-results/${tier}${files.length === 0 ? '' : '-again'}.json`
+  rmSync(path, { force: true })
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${path}`]
   const exitCode = await new Promise<number>((resolve) => {
-    const child = spawn(
-      process.execPath,
-      ['node_modules/vitest/vitest.mjs', 'run', '--project', tier, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
-      { stdio: ['ignore', 'inherit', 'inherit'] },
-    )
+    const child = spawn(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--project', tier, ...reporters, ...files], {
+      stdio: ['ignore', 'inherit', 'inherit'],
+    })
     child.on('exit', (code) => resolve(code ?? 1))
   })
-  let parsed: VitestReport
   try {
-    parsed = JSON.parse(readFileSync(report, 'utf8')) as VitestReport
+    return { exitCode, report: JSON.parse(readFileSync(path, 'utf8')) as VitestReport }
   } catch {
     console.error(`tier ${tier}: vitest ended with code ${exitCode} and left no report`)
-    return { passed: 0, failed: 1, skipped: 0, failures: [`${tier} left no report`] }
-  }
-  const brokenFiles = parsed.testResults.filter(
-    (file) => file.status === 'failed' && file.assertionResults.every((test) => test.status !== 'failed'),
-  )
-  const failed = parsed.numFailedTests + brokenFiles.length
-  return {
-    passed: parsed.numPassedTests,
-    failed: failed === 0 && exitCode !== 0 ? 1 : failed,
-    skipped: parsed.numPendingTests + parsed.numTodoTests,
-    failures: [...brokenFiles.map(({ name, message }) => `${name}: ${firstLine(message)}`), ...parsed.testResults.flatMap(failuresOf)],
+    return { exitCode }
   }
 }
 
-function failuresOf({ assertionResults }: VitestReport['testResults'][number]): readonly string[] {
-  const failed = assertionResults.filter(({ status }) => status === 'failed')
-  return failed.map(({ fullName, failureMessages: [message = ''] }) => `${fullName}: ${firstLine(message)}`)
+/** A run without a report counts as one failed test, and so does an error outside of every test. */
+async function runProject(tier: Tier): Promise<RunResult> {
+  const nothing = { passed: 0, failed: 1, skipped: 0, failures: [`${tier} left no report`], unsteady: [] }
+  const { exitCode, report } = await runVitest(tier)
+  if (report === undefined) return nothing
+  const files = failedFiles(report)
+  if (files.length === 0) {
+    const result = resultOf(report)
+    return exitCode === 0 ? result : { ...result, failed: 1, failures: [`${tier}: an error outside of every test`] }
+  }
+  if (!secondRuns.has(tier) || files.length > mostFilesAgain) return resultOf(report)
+  console.log(`\n== ${tier}, again: ${files.length} file(s) that failed ==`)
+  const again = await runVitest(tier, files)
+  const result = resultOf(report, again.report)
+  return again.exitCode === 0 || result.failed > 0
+    ? result
+    : { ...result, failed: 1, failures: [`${tier}: an error outside of every test`] }
 }
 
-function firstLine(message: string): string {
-  return stripVTControlCharacters(message).split('\n', 1)[0] ?? ''
-}
-
-async function runTier(tier: Tier): Promise<TierResult> {
-  return tier === 'lint' ? { ...runChecks(), failures: [] } : await runVitest(tier)
+async function runTier(tier: Tier): Promise<RunResult> {
+  return tier === 'lint' ? { ...runChecks(), failures: [], unsteady: [] } : await runProject(tier)
 }
 
 function selectTiers(names: readonly string[]): readonly Tier[] {
@@ -90,6 +73,7 @@ let total = noCounts
 let healthy = true
 const lines: string[] = []
 const failures: string[] = []
+const unsteady: string[] = []
 for (const tier of selected) {
   const started = performance.now()
   console.log(`\n== ${tier} ==`)
@@ -99,9 +83,11 @@ for (const tier of selected) {
   healthy &&= counts.failed === 0 && !ranNothing
   total = addCounts(total, ranNothing ? { ...counts, failed: 1 } : counts)
   failures.push(...counts.failures)
+  unsteady.push(...counts.unsteady)
   lines.push(`${tier.padEnd(14)} ${formatCounts(counts)}, ${((performance.now() - started) / 1000).toFixed(0)} s`)
 }
 // Again at the end, where a reader of the log looks first.
+for (const failure of unsteady) console.log(`unsteady: ${failure}`)
 for (const failure of failures) console.log(`failed: ${failure}`)
 console.log(`\n${lines.join('\n')}\n${formatCounts(total)}`)
 process.exit(healthy ? 0 : 1)

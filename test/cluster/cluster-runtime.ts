@@ -130,6 +130,16 @@ export class ClusterRuntime {
     await waitFor(probe, { what: 'all nodes becoming Ready', timeoutMs: READY_MS, intervalMs: 100 })
   }
 
+  /** Restarts the kubelet of a node and waits until the API server reaches it. One that ends while it starts is started again, as an init system would. */
+  async restartKubelet(node: ClusterNode): Promise<void> {
+    await node.restartKubelet()
+    const probe = async (): Promise<boolean> => {
+      if (node.kubelet.start()) return false
+      return (await this.api.call('GET', `/api/v1/nodes/${node.layout.name}/proxy/healthz`)).status === 200
+    }
+    await waitFor(probe, { what: `the kubelet of ${node.layout.name} answering (log: ${node.kubelet.logPath})`, timeoutMs: READY_MS })
+  }
+
   /** Closes connections. */
   async close(): Promise<void> {
     await this.#api?.close()

@@ -146,7 +146,7 @@ export class Cluster implements AsyncDisposable {
 
   /** Restarts the kubelet of a node; pods go on. */
   async restartKubelet(number: number): Promise<void> {
-    await this.node(number).restartKubelet()
+    await this.#runtime.restartKubelet(this.node(number))
   }
 
   /** Waits until a node is Ready, as after `startNode`. */

@@ -40,6 +40,12 @@ function expectNoTraces(): void {
   expect(readdirSync('/run/netns').filter((name) => name.includes(NAME))).toEqual([])
 }
 
+/** Programs that do not run, each with the end of its log. */
+const notRunning = (of: Cluster): readonly string[] =>
+  of.components
+    .filter(({ pid }) => pid === undefined)
+    .map(({ name }) => [`${name} does not run:`, ...of.component(name).logTail(8)].join('\n'))
+
 async function failure(work: Promise<unknown>): Promise<{ readonly code: ClusterErrorCode; readonly message: string }> {
   const error: unknown = await work.then(
     () => undefined,
@@ -189,7 +195,7 @@ describe('a cluster of three nodes', () => {
     const again = await startCluster({ name: NAME, progress })
     onTestFinished(async () => await again.close())
 
-    expect(again.running).toBe(true)
+    expect(notRunning(again)).toEqual([])
     expect(again.component('kube-apiserver').pid).toBe(apiServer)
     expect(await failure(startCluster({ name: NAME, nodes: 1 }))).toMatchObject({
       code: 'Busy',
@@ -223,7 +229,7 @@ describe('a harness that is killed', () => {
     expect(counts(traces())['processes']).toBeGreaterThan(0)
 
     const cluster = await startCluster({ name: NAME, progress })
-    expect(cluster.running).toBe(true)
+    expect(notRunning(cluster)).toEqual([])
     await cluster.close()
     await stopCluster(NAME)
     expectNoTraces()

@@ -12,19 +12,21 @@ interface Run {
   /** The closing line. */
   readonly last: string
   readonly failures: readonly string[]
+  readonly unsteady: readonly string[]
 }
 
-/** Runs the tier `unit` over these files. */
-function runTier(files: Readonly<Record<string, string>>): Run {
+/** Runs one tier over these files. */
+function runTier(files: Readonly<Record<string, string>>, tier: 'unit' | 'app' = 'unit'): Run {
   const folder = mkdtempSync(join(tmpdir(), 'notejam-run-'))
   scratches.push(folder)
   symlinkSync(join(top, 'node_modules'), join(folder, 'node_modules'))
-  const config = { test: { projects: [{ test: { name: 'unit', include: ['*.test.ts'] } }], passWithNoTests: true } }
+  const config = { test: { projects: [{ test: { name: tier, include: ['*.test.ts'] } }], passWithNoTests: true } }
   writeFileSync(join(folder, 'vitest.config.mjs'), `export default ${JSON.stringify(config)}`)
   for (const [name, body] of Object.entries(files)) writeFileSync(join(folder, name), `import { expect, it } from 'vitest'\n${body}`)
-  const { status, stdout } = spawnSync(process.execPath, [join(top, 'test/run.ts'), 'unit'], { cwd: folder, encoding: 'utf8' })
+  const { status, stdout } = spawnSync(process.execPath, [join(top, 'test/run.ts'), tier], { cwd: folder, encoding: 'utf8' })
   const lines = stdout.trim().split('\n')
-  return { code: status, last: lines.at(-1) ?? '', failures: lines.filter((line) => line.startsWith('failed: ')) }
+  const startingWith = (word: string): readonly string[] => lines.filter((line) => line.startsWith(`${word}: `))
+  return { code: status, last: lines.at(-1) ?? '', failures: startingWith('failed'), unsteady: startingWith('unsteady') }
 }
 
 const passing = "it('passes', () => { expect(1).toBe(1) })"
@@ -57,9 +59,38 @@ describe('the run of all tiers', () => {
   it('says at the end what failed and why', () => {
     const { failures } = runTier({ 'a.test.ts': "it('counts notes', () => { expect(1).toBe(2) })", 'b.test.ts': "import './absent.ts'" })
 
-    expect(failures).toEqual([
+    expect(failures.toSorted()).toEqual([
       expect.stringMatching(/b\.test\.ts: .*absent\.ts/),
       'failed: counts notes: AssertionError: expected 1 to be 2 // Object.is equality',
     ])
+  })
+
+  const once = `import { existsSync, writeFileSync } from 'node:fs'
+it('is late at first', () => {
+  const late = !existsSync('seen')
+  writeFileSync('seen', '')
+  expect(late).toBe(false)
+})`
+
+  it('runs files of a tier with servers again, and names what passed only then', () => {
+    const run = runTier({ 'a.test.ts': `${passing}\n${once}`, 'b.test.ts': passing }, 'app')
+
+    expect(run).toMatchObject({ code: 0, last: '3 passed, 0 failed, 0 skipped', failures: [] })
+    expect(run.unsteady).toEqual(['unsteady: is late at first: AssertionError: expected true to be false // Object.is equality'])
+  })
+
+  it.each([
+    ['fails twice', { 'a.test.ts': "it('fails', () => { expect(1).toBe(2) })", 'b.test.ts': passing }, '1 passed, 1 failed, 0 skipped'],
+    [
+      'fails in more than three files',
+      Object.fromEntries(['a', 'b', 'c', 'd'].map((name) => [`${name}.test.ts`, once.replaceAll('seen', `seen-${name}`)])),
+      '0 passed, 4 failed, 0 skipped',
+    ],
+  ])('fails for a tier with servers that %s', (_what, files, last) => {
+    expect(runTier(files, 'app')).toMatchObject({ code: 1, last, unsteady: [] })
+  })
+
+  it('gives unit tests no second run', () => {
+    expect(runTier({ 'a.test.ts': once })).toMatchObject({ code: 1, last: '0 passed, 1 failed, 0 skipped', unsteady: [] })
   })
 })
