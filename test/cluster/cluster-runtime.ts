@@ -34,9 +34,25 @@ export interface ClusterBinaries {
 const API_PORT = 6443
 /** Lets a slow or busy machine take its time: a ready cluster takes about ten seconds. */
 const READY_MS = 120_000
+const MOST_RESTARTS = 3
 
 interface Node extends KubeObject {
   readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] }
+}
+
+/**
+ * Starts a program again that has ended, as an init system does: a kubelet ends when containerd is slow to answer it.
+ * @returns what looks after it; throws ClusterError `ComponentFailed` when it has ended too often
+ */
+function keptRunning(component: Component): () => void {
+  let restarts = 0
+  return () => {
+    if (!component.running && restarts < MOST_RESTARTS) {
+      restarts += 1
+      component.start()
+    }
+    component.checkAlive()
+  }
 }
 
 /** The programs of one cluster, and the steps that bring each of them up; every step may be repeated. */
@@ -122,19 +138,22 @@ export class ClusterRuntime {
   async nodesReady(nodes: readonly ClusterNode[] = this.nodes): Promise<void> {
     const ready = ({ status }: Node): boolean =>
       status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false
+    const kept = nodes.flatMap(({ kubelet, kubeProxy }) => [keptRunning(kubelet), keptRunning(kubeProxy)])
     const probe = async (): Promise<boolean> => {
-      for (const node of nodes) for (const component of node.components) component.checkAlive()
+      for (const { containerd } of nodes) containerd.checkAlive()
+      for (const keep of kept) keep()
       const found = await this.api.list<Node>({ apiVersion: 'v1', kind: 'Node' })
       return nodes.every(({ layout }) => found.some((node) => node.metadata.name === layout.name && ready(node)))
     }
     await waitFor(probe, { what: 'all nodes becoming Ready', timeoutMs: READY_MS, intervalMs: 100 })
   }
 
-  /** Restarts the kubelet of a node and waits until the API server reaches it. One that ends while it starts is started again, as an init system would. */
+  /** Restarts the kubelet of a node and waits until the API server reaches it. */
   async restartKubelet(node: ClusterNode): Promise<void> {
     await node.restartKubelet()
+    const keep = keptRunning(node.kubelet)
     const probe = async (): Promise<boolean> => {
-      if (node.kubelet.start()) return false
+      keep()
       return (await this.api.call('GET', `/api/v1/nodes/${node.layout.name}/proxy/healthz`)).status === 200
     }
     await waitFor(probe, { what: `the kubelet of ${node.layout.name} answering (log: ${node.kubelet.logPath})`, timeoutMs: READY_MS })

@@ -186,6 +186,18 @@ describe('a cluster of three nodes', () => {
     expect(await restarts()).toBe(containers)
   })
 
+  test('starts a kubelet again that ends while it starts', async () => {
+    const { kubelet } = cluster.node(3)
+    const { pid } = kubelet
+    const restarted = cluster.restartKubelet(3)
+    await waitFor(() => kubelet.pid !== undefined && kubelet.pid !== pid, { what: 'a new kubelet', timeoutMs: 20_000, intervalMs: 10 })
+
+    kubelet.signal('SIGKILL')
+    await restarted
+
+    expect(cluster.node(3).state).toBe('running')
+  })
+
   test('is adopted by a second start, which starts again what has died', async () => {
     const traefik = cluster.component('traefik')
     const apiServer = cluster.component('kube-apiserver').pid
