@@ -76,7 +76,9 @@ describe('a restore in place', () => {
     const { args = [] } = scene.kubelet.restores[0] ?? {}
     expect(args).toEqual(expect.arrayContaining(['--confirm', 'notes']))
     // The newest archive would be the safety backup: the newest one before the restore was asked for is meant.
-    expect(Math.abs(Date.parse(args[args.indexOf('--not-after') + 1] ?? '') - asked)).toBeLessThan(10_000)
+    const notAfter = Date.parse(args[args.indexOf('--not-after') + 1] ?? '')
+    expect(Math.abs(notAfter - asked)).toBeLessThan(10_000)
+    expect(Date.parse(safety?.status?.startTime ?? '')).toBeGreaterThan(notAfter)
     const order = scene.kubelet.ran.filter((entry) => /^(backup|restore|migrate) /.test(entry)).map((entry) => entry.split(' ')[0])
     expect(order).toEqual(['migrate', 'backup', 'restore', 'migrate'])
   })

@@ -330,7 +330,7 @@ export class FakeKubelet {
       reason,
       engine: 'sqlite',
       schemaVersion: 7,
-      startTime: '2026-01-01T00:00:00.000Z',
+      startTime: new Date().toISOString(),
       completionTime: new Date().toISOString(),
       sizeBytes: 4096,
       sha256: '0'.repeat(64),

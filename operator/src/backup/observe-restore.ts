@@ -3,7 +3,7 @@ import { restoreID } from '../instance/release/restore.ts'
 import type { RestoreRequest, Stall } from '../instance/release/types.ts'
 import type { SecretsState } from '../instance/secrets.ts'
 import { keyToString } from '../kube/object.ts'
-import { findCondition } from '../runtime/conditions.ts'
+import { findCondition, metaTime } from '../runtime/conditions.ts'
 import type { ReconcileContext } from '../runtime/reconciler.ts'
 import { restoresByInstance } from './backup-indexes.ts'
 import { hasEnded } from './backup-planner.ts'
@@ -38,7 +38,7 @@ export function observeRestore(instance: NotejamInstance, stores: InstanceStores
   // Its end is in the status, and its own controller is about to write it down: nothing else begins before.
   const isOver = !isUnderWay && restore !== undefined && restore.metadata.uid === lastRestore?.uid
   if (restore === undefined || isOver) return { requestedRestore: undefined, restore: undefined }
-  const request = { uid: restore.metadata.uid ?? '', name: restore.metadata.name }
+  const request = { uid: restore.metadata.uid ?? '', name: restore.metadata.name, notBefore: nextSecond(restore) }
   const source = stores === undefined ? undefined : findSource(restore, stores, context)
   if (stores === undefined || source === undefined) return { requestedRestore: isUnderWay ? request : undefined, restore: undefined }
   return {
@@ -46,7 +46,7 @@ export function observeRestore(instance: NotejamInstance, stores: InstanceStores
     restore: {
       source,
       stores,
-      archive: archiveOf(restore),
+      archive: archiveBefore(findSafetyBackup(instance, context), restore),
       deadlineSeconds: restore.spec.deadlineSeconds ?? defaultDeadlineSeconds,
       bootstrap: isEmpty(instance, context),
     },
@@ -54,11 +54,33 @@ export function observeRestore(instance: NotejamInstance, stores: InstanceStores
 }
 
 /** Whether the safety backup found nothing: a database that lost everything, its mark too, is filled as a new one is. */
-function isEmpty({ metadata, status }: NotejamInstance, { cache }: ReconcileContext): boolean {
-  if (status?.operation === undefined) return false
-  const key = { namespace: metadata.namespace ?? '', name: operationBackupName({ metadata }, status.operation.id) }
-  const backup = cache.get<NotejamBackup>(notejamBackups, key)
+function isEmpty(instance: NotejamInstance, context: ReconcileContext): boolean {
+  const backup = findSafetyBackup(instance, context)
   return findCondition(backup?.status?.conditions, 'Succeeded')?.reason === 'NothingToBackUp'
+}
+
+/** The backup of the operation under way. */
+function findSafetyBackup({ metadata, status }: NotejamInstance, { cache }: ReconcileContext): NotejamBackup | undefined {
+  if (status?.operation === undefined) return undefined
+  const key = { namespace: metadata.namespace ?? '', name: operationBackupName({ metadata }, status.operation.id) }
+  return cache.get<NotejamBackup>(notejamBackups, key)
+}
+
+/**
+ * The name of an archive and `creationTimestamp` count in whole seconds, and an archive from the second in which the restore was asked for may be meant. So
+ * the safety backup is not begun before the next one.
+ */
+function nextSecond({ metadata: { creationTimestamp = '' } }: NotejamRestore): number {
+  return Date.parse(creationTimestamp) + 1000
+}
+
+/** As {@link archiveOf}, and never the safety backup itself, whatever time the clock of its node had. */
+export function archiveBefore(safety: Pick<NotejamBackup, 'status'> | undefined, restore: NotejamRestore): ArchiveChoice {
+  const archive = archiveOf(restore)
+  const { startTime } = safety?.status ?? {}
+  if (archive.notAfterTime === undefined || startTime === undefined) return archive
+  const before = Date.parse(startTime) - 1000
+  return before < Date.parse(archive.notAfterTime) ? { ...archive, notAfterTime: metaTime(before) } : archive
 }
 
 const defaultDeadlineSeconds = 14_400

@@ -42,6 +42,8 @@ describe('a restore in place', () => {
   it.each<[string, Partial<ReleaseObservation>, string]>([
     ['begins with a backup', {}, 'BackingUp, makes a backup'],
     ['waits for a backup that runs', { backupRuns: 'Job x' }, 'idle'],
+    ['waits for the second after it was asked for', { restore: { uid, name: 'back', notBefore: now + 1 } }, 'idle'],
+    ['does not wait any longer', { restore: { uid, name: 'back', notBefore: now } }, 'BackingUp, makes a backup'],
     ['waits while something is missing', { blocked: true }, 'idle'],
     ['waits while paused', { paused: true }, 'idle'],
     ['is refused before the mark was seen', { identity: undefined }, 'idle, Failed Fenced'],

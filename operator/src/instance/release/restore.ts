@@ -25,6 +25,9 @@ export function beginRestore(draft: Draft, request: RestoreRequest): ReleasePlan
   if (draft.backupRuns !== undefined) {
     return { ...keep(draft), wait: { reason: 'Waiting', message: `NotejamRestore ${request.name} waits: ${draft.backupRuns}` } }
   }
+  if (now < (request.notBefore ?? now)) {
+    return { ...keep(draft), wait: { reason: 'Waiting', message: `NotejamRestore ${request.name} begins now` }, wakeAt: request.notBefore }
+  }
   const refuse = (reason: RestoreFailure, message: string) =>
     end({ ...draft, operation: undefined }, { uid: request.uid, startTime: metaTime(now), step: undefined }, { reason, message })
   if (release.current === undefined) return refuse('Failed', 'The instance has no release yet; use a new instance to begin with an archive')

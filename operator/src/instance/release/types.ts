@@ -25,6 +25,8 @@ export type BackupState =
 export interface RestoreRequest {
   readonly uid: string
   readonly name: string
+  /** When it may begin at the earliest, milliseconds since the epoch; at once if not given. */
+  readonly notBefore?: number
 }
 
 /** What the spec says about when images come in, and what follows. */
