@@ -8,6 +8,7 @@ interface Deployment extends KubeObject {
     readonly template: {
       readonly spec: {
         readonly terminationGracePeriodSeconds: number
+        readonly topologySpreadConstraints?: readonly { readonly whenUnsatisfiable: string; readonly nodeTaintsPolicy?: string }[]
         readonly containers: readonly {
           readonly lifecycle?: { readonly preStop: { readonly sleep: { readonly seconds: number } } }
           readonly env: readonly { readonly name: string; readonly value?: string }[]
@@ -38,5 +39,21 @@ describe('the end of a pod', () => {
     ['quickstart', 60, [0, 0, 60, 65]],
   ])('%s, drainSeconds %s: %s', (sample, drainSeconds, seconds) => {
     expect(endOf(sample, drainSeconds)).toEqual(seconds)
+  })
+})
+
+describe('the spread over zones', () => {
+  it.each([
+    ['Required', { whenUnsatisfiable: 'DoNotSchedule', nodeTaintsPolicy: 'Honor' }],
+    ['Preferred', { whenUnsatisfiable: 'ScheduleAnyway' }],
+  ] as const)('%s: counts no zone that could take no pod where a pod would wait for it', (zoneSpread, wanted) => {
+    const { instance, database } = samples.production
+    const spec: InstanceSpec = { ...instance.spec, availability: { zoneSpread } }
+    const found = renderSample({ instance: sampleInstance(spec), database }).find(({ kind }) => kind === 'Deployment') as Deployment
+
+    const [zones] = found.spec.template.spec.topologySpreadConstraints ?? []
+
+    const { whenUnsatisfiable, nodeTaintsPolicy } = zones ?? {}
+    expect({ whenUnsatisfiable, ...(nodeTaintsPolicy === undefined ? {} : { nodeTaintsPolicy }) }).toEqual(wanted)
   })
 })

@@ -157,6 +157,8 @@ function placement({ instance, policy }: DeploymentInput) {
     maxSkew: 1,
     topologyKey,
     whenUnsatisfiable,
+    // A node that is lost or set apart could take no pod: left in the count, its empty zone would keep every replacement waiting for it.
+    ...(whenUnsatisfiable === 'DoNotSchedule' ? { nodeTaintsPolicy: 'Honor' } : {}),
     labelSelector: { matchLabels: selectorLabels(instance.metadata.name, 'app') },
     // Each template by itself: the pods that a roll-out takes away do not count.
     matchLabelKeys: ['pod-template-hash'],
