@@ -16,12 +16,14 @@ interface Server {
   /** Of the user `notejam`. */
   readonly password: string
   readonly timeoutMs: number
+  /** Where it runs; anywhere unless said. */
+  readonly node?: string
 }
 
 const secretName = 'database'
 
 /** PostgreSQL for one namespace, as a platform team would have it elsewhere: Deployment, Service and the Secret that an instance refers to. */
-export async function startPostgres(api: ApiClient, namespace: string, image: string): Promise<{ readonly secret: string }> {
+export async function startPostgres(api: ApiClient, namespace: string, image: string, node?: string): Promise<{ readonly secret: string }> {
   const password = newPassword()
   await start(api, namespace, {
     name: 'postgres',
@@ -39,6 +41,7 @@ export async function startPostgres(api: ApiClient, namespace: string, image: st
     folders: { data: '/var/lib/postgresql/data', run: '/var/run/postgresql' },
     password,
     timeoutMs: 120_000,
+    ...(node === undefined ? {} : { node }),
   })
   return { secret: secretName }
 }
@@ -71,7 +74,7 @@ function newPassword(): string {
 }
 
 async function start(api: ApiClient, namespace: string, server: Server): Promise<void> {
-  const { name, title, image, port, args, env, probe, folders, password, timeoutMs } = server
+  const { name, title, image, port, args, env, probe, folders, password, timeoutMs, node } = server
   const labels = { app: name }
   const metadata = { name, namespace }
   const container = {
@@ -85,6 +88,7 @@ async function start(api: ApiClient, namespace: string, server: Server): Promise
     volumeMounts: Object.entries(folders).map(([volume, mountPath]) => ({ name: volume, mountPath })),
   }
   const spec = {
+    ...(node === undefined ? {} : { nodeSelector: { 'kubernetes.io/hostname': node } }),
     securityContext: { runAsNonRoot: true, runAsUser: 999, runAsGroup: 999, fsGroup: 999, seccompProfile: { type: 'RuntimeDefault' } },
     containers: [container],
     volumes: Object.keys(folders).map((volume) => ({ name: volume, emptyDir: {} })),

@@ -4,7 +4,8 @@ import { acquireDocker } from '../cluster/docker.ts'
 import { type ImageRecipe, productRecipe, publishImage } from '../cluster/images.ts'
 import { installOperator } from '../cluster/operator-install.ts'
 import type { Progress } from '../cluster/progress.ts'
-import { startCluster } from '../cluster/start-cluster.ts'
+import type { Addon } from '../cluster/cluster-record.ts'
+import { DEFAULT_ADDONS, startCluster } from '../cluster/start-cluster.ts'
 import { appVariant } from './image-variants.ts'
 
 /** Image references by what they do. */
@@ -50,18 +51,31 @@ async function publishImages(cluster: Cluster, progress: Progress): Promise<Prov
   }
 }
 
+/** How a {@link TestCluster} differs from that of the tier. */
+export interface TestClusterOptions {
+  /** Each in a zone of its own; default 1. */
+  readonly nodes?: number
+  /** Beside those that every cluster has. */
+  readonly addons?: readonly Addon[]
+  /** Values of the operator's chart, as `--set` takes them. */
+  readonly values?: readonly string[]
+}
+
 /**
- * Starts a cluster with one node, and what a test of the tier `cluster` needs in it. It ends with this process, or by `cluster.stop()`.
+ * Starts a cluster with one node, unless told otherwise, and what a test of the tier `cluster` needs in it. It ends with this process, or by `cluster.stop()`.
  *
  * @param name - clusters of different names know nothing of each other
  */
-export async function startTestCluster(name: string, progress: Progress): Promise<TestCluster> {
-  const cluster = await startCluster({ name, nodes: 1, owned: true, fresh: true, progress })
+export async function startTestCluster(name: string, progress: Progress, options: TestClusterOptions = {}): Promise<TestCluster> {
+  const { nodes = 1, values = [] } = options
+  const addons = [...DEFAULT_ADDONS, ...(options.addons ?? [])]
+  const cluster = await startCluster({ name, nodes, addons, owned: true, fresh: true, progress })
   try {
     const { operatorDigest, ...images } = await publishImages(cluster, progress)
     const { helm } = await ensureBinaries(['helm'], { progress })
     await progress.step('operator: helm upgrade --install', async () => {
-      await installOperator({ kubeconfig: cluster.kubeconfig, helm, image: { reference: images.operator, digest: operatorDigest } })
+      const image = { reference: images.operator, digest: operatorDigest }
+      await installOperator({ kubeconfig: cluster.kubeconfig, helm, image, values })
     })
     return { cluster, images }
   } catch (error) {

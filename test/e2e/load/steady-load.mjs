@@ -1,15 +1,17 @@
 // A person's browser that never tires: so many requests a second on keep-alive connections, in open loop, none repeated. Runs by Node alone, on this
-// machine or in a pod. LOAD is JSON: {base, host, origin, rate, email, password, port}; answers GET /state and GET /stop on `port`.
+// machine or in a pod. LOAD is JSON: {base, host, origin, rate, email, password, port, sockets, scheduling}; answers GET /state and GET /stop on `port`.
 import { Agent, createServer, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-const { base, host, origin, rate, email, password, port } = JSON.parse(process.env.LOAD)
-const agent = new Agent({ keepAlive: true, maxSockets: 32 })
+const { base, host, origin, rate, email, password, port, sockets = 32, scheduling = 'lifo' } = JSON.parse(process.env.LOAD)
+const agent = new Agent({ keepAlive: true, maxSockets: sockets, scheduling })
 const cookies = new Map()
 const failures = []
 const acknowledged = new Set()
 const counts = { sent: 0, answered: 0, failed: 0 }
 const timeoutMs = 20_000
+/** Failures that are kept with their times. */
+const mostFailures = 5_000
 const now = { phase: 'starting', inFlight: 0 }
 let lastNote
 
@@ -68,6 +70,7 @@ async function read(number) {
 }
 
 async function fire(number) {
+  const sentAt = new Date().toISOString()
   counts.sent += 1
   now.inFlight += 1
   try {
@@ -75,7 +78,7 @@ async function fire(number) {
     counts.answered += 1
   } catch (error) {
     counts.failed += 1
-    if (failures.length < 100) failures.push({ at: new Date().toISOString(), error: error.message, code: error.code })
+    if (failures.length < mostFailures) failures.push({ sentAt, at: new Date().toISOString(), error: error.message, code: error.code })
   } finally {
     now.inFlight -= 1
   }

@@ -18,8 +18,8 @@ export interface LoadState {
   readonly failed: number
   /** Notes whose creation was answered with the redirect that says so. */
   readonly acknowledged: number
-  /** The first hundred. */
-  readonly failures: readonly { readonly at: string; readonly error: string; readonly code?: string }[]
+  /** The first five thousand. */
+  readonly failures: readonly { readonly sentAt: string; readonly at: string; readonly error: string; readonly code?: string }[]
 }
 
 /** What a load found at its end. */
@@ -42,6 +42,10 @@ export interface LoadTarget {
   /** Requests a second. */
   readonly rate: number
   readonly email: string
+  /** Most connections; default 32. Where answers fail to come, more are needed lest requests wait for each other. */
+  readonly sockets?: number
+  /** Which idle connection is used first; default `lifo`. With `fifo` all of them are used in turn, so that none grows old unseen. */
+  readonly scheduling?: 'lifo' | 'fifo'
 }
 
 const password = 'correct horse battery'
@@ -64,7 +68,7 @@ export async function loadFromHere(target: LoadTarget): Promise<SteadyLoad> {
 /** A load from a pod of the cluster, which is how a Service is reached. */
 export async function loadFromPod(
   api: ApiClient,
-  pod: { readonly namespace: string; readonly name: string; readonly image: string },
+  pod: { readonly namespace: string; readonly name: string; readonly image: string; readonly node?: string },
   target: LoadTarget,
 ): Promise<SteadyLoad> {
   const { namespace, name } = pod
