@@ -9,7 +9,6 @@ import { controllerOf, keyOf, keyToString, type ObjectKey } from '../kube/object
 import { resources } from '../kube/resource.ts'
 import type { CacheReader } from '../runtime/cache.ts'
 import { findCondition } from '../runtime/conditions.ts'
-import { sameJson } from '../runtime/json.ts'
 import type { ControllerOptions, ReconcileContext } from '../runtime/reconciler.ts'
 import { after, done, type Result } from '../runtime/result.ts'
 import { source, type AccessRule } from '../runtime/source.ts'
@@ -52,7 +51,13 @@ export function backupController(): ControllerOptions {
         map: backupOfPod,
         indexes: { [podsByInstance]: (pod) => instanceOf(pod).map((name) => `${pod.metadata.namespace ?? ''}/${name}`) },
       }),
-      source({ resource: notejamInstances, map: (instance, cache) => unfinished(cache, keyToString(keyOf(instance))) }),
+      source({
+        resource: notejamInstances,
+        map: (instance, cache) =>
+          cache.get(notejamInstances, keyOf(instance)) === undefined
+            ? backupsOf(cache, keyToString(keyOf(instance))).map(keyOf)
+            : unfinished(cache, keyToString(keyOf(instance))),
+      }),
       source({
         resource: notejamBackupStores,
         map: (store, cache) => cache.list<NotejamBackup>(notejamBackups, keyOf(store).namespace).filter(isUnfinished).map(keyOf),
@@ -70,11 +75,15 @@ function isUnfinished({ status }: NotejamBackup): boolean {
 /** A trial restore that has ended is told by the backup whose archive it was. */
 function concerned(cache: CacheReader, instance: string, job: Job): readonly ObjectKey[] {
   if (job.metadata.annotations?.[runAnnotation] !== 'verify' || !isOver(job)) return unfinished(cache, instance)
-  return cache.byIndex<NotejamBackup>(notejamBackups, backupsByInstance, instance).map(keyOf)
+  return backupsOf(cache, instance).map(keyOf)
+}
+
+function backupsOf(cache: CacheReader, instance: string): readonly NotejamBackup[] {
+  return cache.byIndex<NotejamBackup>(notejamBackups, backupsByInstance, instance)
 }
 
 function unfinished(cache: CacheReader, instance: string): readonly ObjectKey[] {
-  return cache.byIndex<NotejamBackup>(notejamBackups, backupsByInstance, instance).filter(isUnfinished).map(keyOf)
+  return backupsOf(cache, instance).filter(isUnfinished).map(keyOf)
 }
 
 function backupOfPod(pod: Pod, cache: CacheReader): readonly ObjectKey[] {
@@ -121,7 +130,6 @@ async function act({ backup, job, input }: SeenBackup, plan: BackupPlan, { appli
 }
 
 async function report(backup: NotejamBackup, status: BackupStatus, context: ReconcileContext): Promise<void> {
-  if (sameJson(backup.status ?? {}, status)) return
   tellEnd(backup, status, context)
   await writeStatus(context.client, notejamBackups, backup, status, { fieldManager: statusFieldManager, signal: context.signal })
 }

@@ -14,7 +14,6 @@ import { controllerOf, keyOf, keyToString, type KubeObject, type ObjectKey } fro
 import { resources } from '../kube/resource.ts'
 import type { CacheReader } from '../runtime/cache.ts'
 import { findCondition } from '../runtime/conditions.ts'
-import { sameJson } from '../runtime/json.ts'
 import type { ControllerOptions, ReconcileContext } from '../runtime/reconciler.ts'
 import { after, done, type Result } from '../runtime/result.ts'
 import { source, type AccessRule } from '../runtime/source.ts'
@@ -49,7 +48,13 @@ export function restoreController(): ControllerOptions {
     name: 'notejamrestore',
     primary: { resource: notejamRestores, indexes: restoreIndexes },
     sources: [
-      source({ resource: notejamInstances, map: (instance, cache) => unfinished(cache, keyToString(keyOf(instance))) }),
+      source({
+        resource: notejamInstances,
+        map: (instance, cache) =>
+          cache.get(notejamInstances, keyOf(instance)) === undefined
+            ? restoresOf(cache, keyToString(keyOf(instance))).map(keyOf)
+            : unfinished(cache, keyToString(keyOf(instance))),
+      }),
       source({ resource: notejamBackupStores, map: 'none' }),
       source({ resource: notejamBackups, map: 'none', indexes: backupIndexes }),
       source<Job>({
@@ -74,15 +79,22 @@ export function restoreController(): ControllerOptions {
 }
 
 function unfinished(cache: CacheReader, instance: string): readonly ObjectKey[] {
-  return cache
-    .byIndex<NotejamRestore>(notejamRestores, restoresByInstance, instance)
+  return restoresOf(cache, instance)
     .filter(({ status }) => !hasEnded(status))
     .map(keyOf)
 }
 
+function restoresOf(cache: CacheReader, instance: string): readonly NotejamRestore[] {
+  return cache.byIndex<NotejamRestore>(notejamRestores, restoresByInstance, instance)
+}
+
 async function reconcileRestore(request: ObjectKey, context: ReconcileContext): Promise<Result> {
   const restore = context.cache.get<NotejamRestore>(notejamRestores, request)
-  if (restore === undefined || restore.metadata.deletionTimestamp !== undefined || hasEnded(restore.status)) return done
+  if (restore === undefined || restore.metadata.deletionTimestamp !== undefined) return done
+  if (hasEnded(restore.status)) {
+    await deleteOutlived(restore, context)
+    return done
+  }
   const { input, job, ...observation } = await observe(restore, context)
   const plan = planRestore(observation)
   try {
@@ -95,6 +107,14 @@ async function reconcileRestore(request: ObjectKey, context: ReconcileContext): 
     throw error
   }
   return hasEnded(plan.status) ? done : after(lookSeconds)
+}
+
+/** The Job of a restore that has ended goes with the instance: its pod would keep the volume. */
+async function deleteOutlived(restore: NotejamRestore, { cache, applier }: ReconcileContext): Promise<void> {
+  const { metadata, spec } = restore
+  const key = { namespace: metadata.namespace ?? '', name: spec.instanceRef.name }
+  if (cache.get(notejamInstances, key) !== undefined) return
+  for (const job of cache.controlledBy<Job>(resources.jobs, metadata.uid ?? '')) await applier.delete(resources.jobs, job, restore)
 }
 
 /** What the server refuses is tried again until the deadline, which ends the run. */
@@ -203,7 +223,6 @@ function findWait(instance: NotejamInstance, restore: NotejamRestore, context: R
 }
 
 async function report(restore: NotejamRestore, status: RestoreStatus, context: ReconcileContext): Promise<void> {
-  if (sameJson(restore.status ?? {}, status)) return
   tellEnd(restore, status, context)
   await writeStatus(context.client, notejamRestores, restore, status, { fieldManager: statusFieldManager, signal: context.signal })
 }

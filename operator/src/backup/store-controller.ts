@@ -6,7 +6,6 @@ import { notejamInstances } from '../instance/kinds.ts'
 import { controllerOf, keyOf, keyToString, type KubeObject, type ObjectKey } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
 import type { CacheReader } from '../runtime/cache.ts'
-import { sameJson } from '../runtime/json.ts'
 import type { ControllerOptions, ReconcileContext } from '../runtime/reconciler.ts'
 import { after, done, type Result } from '../runtime/result.ts'
 import { source, type AccessRule } from '../runtime/source.ts'
@@ -78,9 +77,7 @@ async function reconcileStore(request: ObjectKey, context: ReconcileContext): Pr
     .filter(({ spec }) => storeNames(spec).has(request.name))
     .map((instance) => userOf(instance, request.name, context.cache))
   const status = storeStatus({ store, missing, users, now: context.clock.now() })
-  if (!sameJson(store.status, status)) {
-    await writeStatus(context.client, notejamBackupStores, store, status, { fieldManager: statusFieldManager, signal: context.signal })
-  }
+  await writeStatus(context.client, notejamBackupStores, store, status, { fieldManager: statusFieldManager, signal: context.signal })
   return after(missing === undefined ? lookSeconds : missingSeconds)
 }
 

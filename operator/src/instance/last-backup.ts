@@ -9,7 +9,6 @@ import { keyOf, keyToString, type KubeObject } from '../kube/object.ts'
 import { resources, type Resource } from '../kube/resource.ts'
 import { findCondition, setConditions } from '../runtime/conditions.ts'
 import { NameConflict } from '../runtime/errors.ts'
-import { sameJson } from '../runtime/json.ts'
 import type { ReconcileContext } from '../runtime/reconciler.ts'
 import { writeStatus } from '../runtime/write-status.ts'
 import { podsByInstance } from './indexes.ts'
@@ -102,7 +101,6 @@ async function report(
   const states = lastBackupConditions(plan, generation)
   const conditions = [...setConditions(before.conditions ?? [], states, clock.now())]
   const status: InstanceStatus = { ...before, observedGeneration: generation, conditions }
-  if (sameJson(instance.status, status)) return
   const wasHeld = findCondition(before.conditions, 'Stalled')?.reason === 'LastBackupFailed'
   if (plan.type === 'Hold' && !wasHeld)
     recorder.event(instance, { type: 'Warning', reason: 'Stalled', action: 'Delete', note: `LastBackupFailed: ${plan.message}` })

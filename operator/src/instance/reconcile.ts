@@ -35,7 +35,7 @@ import { readGate } from './release/gate.ts'
 import { isSilentStep } from './release/journal.ts'
 import { planRelease } from './release/plan.ts'
 import type { ReleasePlan } from './release/types.ts'
-import { readSecrets, type SecretsState } from './secrets.ts'
+import { dependsOnOthers, readSecrets, type SecretsState } from './secrets.ts'
 import { computeStatus, isPaused } from './status.ts'
 
 /** What the reconciler of instances is built from. */
@@ -59,7 +59,7 @@ const longestSleepSeconds = 3600
 const againSeconds = 0.001
 /** Seconds until a pass reports what the last one left to it, should no event have started one. */
 const reportSeconds = 1
-/** Seconds until Secrets are read again, which nothing watches; spread over a fifth of it. */
+/** Seconds until Secrets that others change are read again, which nothing watches; spread over a fifth of it. */
 const secretIntervalSeconds = 300
 /** Seconds until a pass looks again for what it misses, where no watch tells: Secrets, claims and objects of others. */
 const missingIntervalSeconds = 10
@@ -186,7 +186,7 @@ function decide(observation: Observation): ReleasePlan {
  */
 async function act(observation: Observation, plan: ReleasePlan, memory: PassMemory, context: ReconcileContext): Promise<Applications> {
   let { instance } = observation
-  if (!sameJson(instance.status?.operation, plan.operation) || !sameJson(instance.status?.release, plan.release)) {
+  if (!sameJson(instance.status?.operation, plan.operation) || !sameJson(instance.status?.release ?? {}, plan.release)) {
     instance = await report(instance, observation, plan, nothingApplied, context)
     memory.leaveReport(instance, false)
     for (const event of plan.events) context.recorder.event(instance, event)
@@ -241,7 +241,6 @@ async function report(
     children: inventoryOf(observation, applied.objects),
     backups: observation.backups.summary,
   })
-  if (sameJson(instance.status, status)) return instance
   tellStall(instance, status, context)
   return writeStatus(context.client, notejamInstances, instance, status, { fieldManager: statusFieldManager, signal: context.signal })
 }
@@ -267,7 +266,6 @@ function nextLook(
 ): Result {
   if (outlived.length > 0) return after(outlivedIntervalSeconds)
   if (hasProblems) return after(missingIntervalSeconds)
-  const seconds = secretIntervalSeconds * (0.8 + 0.4 * random())
   if (wait?.reason === 'WaitingForGate') return after(gateIntervalSeconds)
   const { expiration } = instance.spec
   const instants = [
@@ -279,5 +277,6 @@ function nextLook(
   const coming = instants
     .filter((instant) => instant !== undefined && instant > now)
     .map((instant) => Math.max(0.05, ((instant ?? now) - now) / 1000))
-  return after(Math.min(seconds, longestSleepSeconds, ...coming))
+  if (dependsOnOthers(instance)) coming.push(secretIntervalSeconds * (0.8 + 0.4 * random()))
+  return coming.length === 0 ? done : after(Math.min(longestSleepSeconds, ...coming))
 }

@@ -315,10 +315,4 @@ describe('computeStatus', () => {
 
     expect(status.inventory?.map(({ kind }) => kind)).toEqual(['Deployment', 'Service'])
   })
-
-  it('a pod without limits has none in the policy: applied empty, the status would be refused', () => {
-    const { effectivePolicy: policy } = computeStatus(input({}, { resources: { requests: { memory: '1Gi' } } }))
-
-    expect(policy?.resources).toEqual({ requests: { cpu: '100m', memory: '1Gi' } })
-  })
 })

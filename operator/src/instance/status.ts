@@ -1,7 +1,7 @@
 import { formatSelector, selectorLabels } from '../api/labels.ts'
 import type { InstanceStatus, NotejamInstance, Operation } from '../api/notejam.ts'
 import type { Deployment, HorizontalPodAutoscaler } from '../api/objects.ts'
-import type { EffectivePolicy, PodResources } from '../api/policy.ts'
+import type { EffectivePolicy } from '../api/policy.ts'
 import { condition, type ReasonOf } from '../api/reasons.ts'
 import type { BackupSummary } from '../backup/instance-planner.ts'
 import type { KubeObject } from '../kube/object.ts'
@@ -78,7 +78,7 @@ export function computeStatus(input: StatusInput): InstanceStatus {
     readyReplicas: deployment?.status?.readyReplicas ?? 0,
     selector: formatSelector(selectorLabels(instance.metadata.name, 'app')),
     url: urlOf(instance, policy),
-    ...(Object.keys(plan.release).length === 0 ? {} : { release: plan.release }),
+    release: plan.release,
     ...(plan.operation === undefined ? {} : { operation: plan.operation }),
     ...(plan.lastRestore === undefined ? {} : { lastRestore: plan.lastRestore }),
     ...(input.backups?.status === undefined ? {} : { backup: input.backups.status }),
@@ -91,7 +91,7 @@ export function computeStatus(input: StatusInput): InstanceStatus {
       ...(maxConnections === undefined ? {} : { maxConnections }),
       ...(policy.storageSize === undefined ? {} : { storageSize: policy.storageSize }),
       ...(policy.publicURL === undefined ? {} : { publicURL: policy.publicURL }),
-      resources: withoutEmpty(policy.resources),
+      resources: policy.resources,
     },
     ...(plan.identity === undefined ? {} : { databaseIdentity: plan.identity }),
     ...(plan.verifiedImages.length === 0 ? {} : { verifiedImages: plan.verifiedImages }),
@@ -99,11 +99,6 @@ export function computeStatus(input: StatusInput): InstanceStatus {
       .map(({ kind, metadata }) => ({ kind, name: metadata.name, uid: metadata.uid ?? '' }))
       .toSorted((a, b) => `${a.kind}/${a.name}`.localeCompare(`${b.kind}/${b.name}`)),
   }
-}
-
-/** An applied block that becomes empty is null to the API server, which the schema then refuses: one that holds nothing is left out. */
-function withoutEmpty({ requests, limits }: PodResources): Partial<PodResources> {
-  return { requests, ...(Object.keys(limits).length === 0 ? {} : { limits }) }
 }
 
 /** Conditions that go when spec.backup goes. */
