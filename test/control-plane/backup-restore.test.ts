@@ -203,4 +203,14 @@ describe('a trial restore', () => {
     expect(await scene.deployedImage()).toBe(before)
     await scene.until('RestoreVerified', 'True', 'Verified')
   })
+
+  it('that fails is told by the instance, also where none is asked for by schedule', async () => {
+    const scene = await servedScene()
+    scene.kubelet.dataEndings.set('verify', { exitCode: 8, outcome: 'Failed', message: 'a byte differs' })
+
+    await createRestore(scene, 'trial', { mode: 'Verify', confirm: undefined })
+    await restoreUntil(scene, 'trial', 'False', 'ChecksumMismatch')
+
+    expect(await scene.until('RestoreVerified', 'False', 'VerificationFailed')).toContain('a byte differs')
+  })
 })

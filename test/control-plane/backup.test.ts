@@ -6,6 +6,7 @@ import { backupType, backupUntil, createBackup, createStore, type Backup } from 
 import { instanceType, jobType, Scene } from './instance-scene.ts'
 
 const api = controlPlaneApi()
+const claimType = { apiVersion: 'v1', kind: 'PersistentVolumeClaim' }
 const backup = { storeRef: { name: 'offsite' } }
 
 async function servedScene(more: object = {}): Promise<Scene> {
@@ -144,5 +145,45 @@ describe('a NotejamBackup', () => {
 
     await waitFor(async () => (await dataJobs(scene)).length === 0, { what: 'the Job being gone', timeoutMs: 20_000 })
     expect(await api.get(backupType, 'now', scene.namespace)).toBeDefined()
+  })
+
+  it('lets the volume of an instance that is gone go, and stays itself', async () => {
+    const scene = await servedScene()
+    await createBackup(api, scene, 'now')
+    const done = await backupUntil(api, scene, 'now', 'True', 'Completed')
+    const before = await dataJobs(scene)
+
+    await api.delete(instanceType, 'notes', scene.namespace)
+    await waitFor(async () => (await dataJobs(scene)).length === 0, { what: 'the Job being gone', timeoutMs: 20_000 })
+
+    expect(before).toHaveLength(1)
+    expect((await api.get<Backup>(backupType, 'now', scene.namespace))?.status).toEqual(done.status)
+  })
+
+  // Nothing is scheduled here, so no pod keeps a claim: a finalizer of the test stands for the pods that do on a node.
+  it('lets a volume go that somebody deleted, once its end is told; another volume is made', async () => {
+    const scene = await servedScene()
+    await createBackup(api, scene, 'now')
+    const done = await backupUntil(api, scene, 'now', 'True', 'Completed')
+    const claim = await api.get(claimType, 'notes-data', scene.namespace)
+    const finalizersOf = (names: readonly string[]) =>
+      api.patch(claimType, 'notes-data', scene.namespace, { metadata: { finalizers: names } })
+    await finalizersOf(['example.org/in-use'])
+
+    await api.delete(claimType, 'notes-data', scene.namespace)
+    await waitFor(async () => (await scene.jobs()).length === 0, { what: 'no Job that is over', timeoutMs: 20_000 })
+    const held = await api.get(claimType, 'notes-data', scene.namespace)
+    await finalizersOf([])
+    await waitFor(
+      async () => {
+        const found = await api.get(claimType, 'notes-data', scene.namespace)
+        return found !== undefined && found.metadata.uid !== claim?.metadata.uid
+      },
+      { what: 'another claim', timeoutMs: 20_000 },
+    )
+
+    expect(held?.metadata.uid).toBe(claim?.metadata.uid)
+    expect((await api.get<Backup>(backupType, 'now', scene.namespace))?.status).toEqual(done.status)
+    await scene.until('Ready', 'True', 'Serving')
   })
 })

@@ -52,7 +52,9 @@ export function planBackup(observation: BackupObservation): BackupPlan {
   const kept = { ...status, observedGeneration: backup.metadata.generation ?? 0 }
   if (hasEnded(status)) {
     const { verified } = observation
-    return { status: verified === undefined ? kept : { ...kept, verified }, job: 'Leave', wakeAt: undefined }
+    // All of it is written down, and its pod would keep the volume of an instance that is gone.
+    const job = !hasInstance && run.type !== 'Absent' ? 'Delete' : 'Leave'
+    return { status: verified === undefined ? kept : { ...kept, verified }, job, wakeAt: undefined }
   }
   const { instanceRef, deadlineSeconds = 3600 } = backup.spec
   if (!hasInstance) return withoutInstance(observation)

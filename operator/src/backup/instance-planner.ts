@@ -227,12 +227,13 @@ function restoreVerified(
   })
   const { verification, timeZone, deadlineSeconds = longestCountedRunSeconds } = spec.backup ?? {}
   const { lastVerified } = status
-  if (verification === undefined && lastVerified === undefined) {
+  const past = runs.filter(({ kind }) => kind === 'verify').toSorted((a, b) => a.finishedAt.localeCompare(b.finishedAt))
+  const last = past.at(-1)
+  // A trial that somebody asked for counts wherever it was asked for.
+  if (verification === undefined && lastVerified === undefined && last === undefined) {
     return say('Unknown', 'NeverVerified', 'spec.backup.verification is not set, so no backup is restored on trial')
   }
   if (readable === false) return say('False', 'NoIdentity', 'The store has no encryption.identitySecretRef, so no archive can be read here')
-  const past = runs.filter(({ kind }) => kind === 'verify').toSorted((a, b) => a.finishedAt.localeCompare(b.finishedAt))
-  const last = past.at(-1)
   if (last?.run.type === 'Failed' && last.finishedAt >= (lastVerified ?? '')) return say('False', 'VerificationFailed', last.run.message)
   const timer = scheduleTimer(verification?.schedule ?? '0 4 * * 0', timeZone)
   const from = lastVerified ?? since

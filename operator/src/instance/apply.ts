@@ -1,6 +1,7 @@
 import { annotations, handOverFieldManager } from '../api/labels.ts'
 import type { NotejamInstance } from '../api/notejam.ts'
 import type { Job } from '../api/objects.ts'
+import { freeVolume } from '../backup/data-jobs.ts'
 import { notejamBackups } from '../backup/kinds.ts'
 import { buildBackup } from '../backup/resources/backup.ts'
 import type { NamedStore } from '../backup/resources/store-pod.ts'
@@ -244,7 +245,8 @@ export async function prune(observation: Observation, plan: ReleasePlan, { appli
 }
 
 /** Ends runs of the schedule whose node is away, and forgets backups that were made for operations long past; their archives stay. */
-export async function pruneBackups({ instance, backups }: Observation, { applier, cache }: ReconcileContext): Promise<void> {
+export async function pruneBackups({ instance, backups }: Observation, context: ReconcileContext): Promise<void> {
+  const { applier, cache } = context
   for (const job of backups.stuck) {
     const owner = cache
       .controlledBy(resources.cronJobs, instance.metadata.uid ?? '')
@@ -252,6 +254,7 @@ export async function pruneBackups({ instance, backups }: Observation, { applier
     if (owner !== undefined) await applier.delete(resources.jobs, job, owner)
   }
   for (const backup of backups.outdated) await applier.delete(notejamBackups, backup, instance)
+  await freeVolume(instance, context)
 }
 
 function isFinished({ status }: Job): boolean {

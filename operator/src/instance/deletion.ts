@@ -1,9 +1,8 @@
 import { annotationPrefix, annotations } from '../api/labels.ts'
 import type { NotejamInstance } from '../api/notejam.ts'
-import type { Job } from '../api/objects.ts'
-import { dataJobsByInstance } from '../backup/backup-indexes.ts'
+import { deleteDataJobs } from '../backup/data-jobs.ts'
 import { isConflict, isNotFound } from '../kube/errors.ts'
-import { keyOf, keyToString } from '../kube/object.ts'
+import { keyOf } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
 import { addFinalizer, hasFinalizer, removeFinalizer } from '../runtime/finalizer.ts'
 import type { ReconcileContext } from '../runtime/reconciler.ts'
@@ -58,19 +57,6 @@ export async function finishDeletion(instance: NotejamInstance, context: Reconci
   let left = instance
   for (const finalizer of holding) left = await removeFinalizer(client, notejamInstances, left, finalizer, signal)
   return done
-}
-
-/** Jobs of backups belong to these, which stay; a pod that has ended still keeps its volume from being deleted (Kubernetes, "Storage Object in Use Protection"). */
-async function deleteDataJobs(instance: NotejamInstance, { cache, client, signal }: ReconcileContext): Promise<void> {
-  for (const job of cache.byIndex<Job>(resources.jobs, dataJobsByInstance, keyToString(keyOf(instance)))) {
-    const { uid } = job.metadata
-    const preconditions = uid === undefined ? {} : { preconditions: { uid } }
-    try {
-      await client.delete(resources.jobs, keyOf(job), { propagation: 'Background', ...preconditions, signal })
-    } catch (error) {
-      if (!isNotFound(error) && !isConflict(error)) throw error
-    }
-  }
 }
 
 async function letVolumesGo(instance: NotejamInstance, { cache, client, recorder, signal }: ReconcileContext): Promise<void> {
