@@ -13,7 +13,7 @@ export const definitions: readonly ExpectedDefinition[] = [
   },
   {
     resource: { group: 'notejam.io', version: 'v1', plural: 'notejaminstances', kind: 'NotejamInstance', namespaced: true },
-    schemaHash: '0F2zYUaWzMg-hqW4bnOAYA',
+    schemaHash: '7jzCAHaeuStBY7jQoR5F5w',
   },
   {
     resource: { group: 'notejam.io', version: 'v1', plural: 'notejamrestores', kind: 'NotejamRestore', namespaced: true },

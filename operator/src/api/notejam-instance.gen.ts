@@ -682,7 +682,7 @@ export interface NotejamInstance {
      */
     availability?: {
       /**
-       * zoneSpread over zones is Preferred (as even as the nodes allow; the default) or Required (a pod waits rather than unbalance them; every node needs the label topology.kubernetes.io/zone).
+       * zoneSpread over zones is Preferred (as even as the nodes allow; the default) or Required (a pod waits rather than unbalance them; a zone that is lost does not count; every node needs the label topology.kubernetes.io/zone).
        */
       zoneSpread?: 'Preferred' | 'Required'
       /**
