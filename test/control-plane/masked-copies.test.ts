@@ -168,4 +168,32 @@ describe('an instance that begins with a masked copy', () => {
     expect(before).toEqual([])
     expect(scene.kubelet.ran.some((entry) => entry.startsWith('app'))).toBe(false)
   })
+
+  it('waits for the first copy, and goes on by itself when it is there, also past a restart', async () => {
+    const scene = await open()
+    scene.kubelet.dataEndings.set('seed', { exitCode: 1, outcome: 'NoSuchBackup', message: 'a backup is not in store from-prod' })
+    const looks = () => scene.kubelet.ran.filter((entry) => entry.startsWith('seed')).length
+
+    await scene.create('good-1', { seed })
+    const said = await scene.until('Reconciling', 'True', 'WaitingForMaskedCopy')
+    await scene.restartOperator()
+    await waitFor(() => looks() > 1, { what: 'another look', timeoutMs: 30_000 })
+    const stalled = (await scene.get())?.status?.conditions?.find(({ type }) => type === 'Stalled')
+    scene.kubelet.dataEndings.delete('seed')
+    await scene.served('good-1', 60_000)
+
+    expect(said).toContain('a backup is not in store from-prod')
+    expect(stalled?.status).toBe('False')
+    expect(stepsOf(scene).slice(0, 2)).toEqual(['inspect', 'migrate'])
+    expect(looks()).toBeGreaterThan(2)
+  })
+
+  it('does not wait for a copy that it names and that is not there', async () => {
+    const scene = await open()
+    scene.kubelet.dataEndings.set('seed', { exitCode: 1, outcome: 'NoSuchBackup', message: 'is not in store from-prod' })
+
+    await scene.create('good-1', { seed: { from: { ...seed.from, backupID: '20261122T050000Z-1f0c2a9b' } } })
+
+    expect(await scene.until('Stalled', 'True', 'SeedFailed')).toContain('is not in store from-prod')
+  })
 })

@@ -57,7 +57,7 @@ const stalledReasons = {
   SchemaDrifted:
     'The migration Job found applied migrations whose content is not that of its image. Give the image that made the schema, or a later one of the same line.',
   SeedFailed:
-    'The Job that fills the database with generated data or a masked copy failed. The message has its exit code and the last lines of its log; make sure that there is a masked copy, or give a corrected image, then change spec.release.retryToken.',
+    'The Job that fills the database with generated data or a masked copy failed. The message has its exit code and the last lines of its log; give a corrected image, or a masked copy that can be read, then change spec.release.retryToken.',
   SecretInvalid: 'A Secret that the spec names holds something that cannot be used; the message says what. Correct it.',
   SecretKeyMissing: 'A Secret that the spec names lacks an entry, or one is too short; the message says which. Add it.',
   SecretNotFound: 'A Secret that the spec names is not there. Create it in the namespace of the instance.',
@@ -98,6 +98,8 @@ export const conditionReasons = {
     Verifying: 'The pages of the new image are tried after its roll-out.',
     WaitingForApproval: 'The new image waits for spec.release.approvedImage.',
     WaitingForGate: 'The new image waits until it was verified where spec.release.gate says.',
+    WaitingForMaskedCopy:
+      'The store of spec.seed.from holds no masked copy yet. The instance goes on by itself when there is one; it looks after 5 s first, then ever less often, and at least every 5 min.',
     WaitingForWindow: 'The new image waits for a window of spec.release.windows.',
     RollingOut: 'Pods are being replaced by those of the new template.',
     RollingBack: 'The image before is being put back, because the new one failed.',

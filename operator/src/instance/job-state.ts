@@ -32,7 +32,14 @@ export type JobState =
       /** The app's key from the archive, sealed to the operator. */
       readonly sealedSecretKey?: string
     }
-  | { readonly type: 'Failed'; readonly reason: StalledReason; readonly message: string; readonly timedOut?: true }
+  /** `noBackupAt`: when it ended because the store held nothing that it could take. */
+  | {
+      readonly type: 'Failed'
+      readonly reason: StalledReason
+      readonly message: string
+      readonly timedOut?: true
+      readonly noBackupAt?: string
+    }
 
 type Succeeded = Extract<JobState, { type: 'Succeeded' }>
 
@@ -157,5 +164,11 @@ function failedState(failure: ForeignCondition, pods: readonly Pod[], phase: Pha
   }
   const outcome = parseResult(end.message)?.['outcome']
   const named = typeof outcome === 'string' ? outcomeReasons[outcome] : undefined
-  return { type: 'Failed', reason: named ?? exitReasons[end.exitCode] ?? reason, message: `${name} failed with ${describeEnd(end)}` }
+  const ended = end.finishedAt ?? failure.lastTransitionTime
+  return {
+    type: 'Failed',
+    reason: named ?? exitReasons[end.exitCode] ?? reason,
+    message: `${name} failed with ${describeEnd(end)}`,
+    ...(outcome === 'NoSuchBackup' && ended !== undefined ? { noBackupAt: ended } : {}),
+  }
 }

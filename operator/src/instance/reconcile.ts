@@ -154,6 +154,7 @@ function decide(observation: Observation): ReleasePlan {
       progressDeadlineSeconds: policy.progressDeadlineSeconds,
       seeds: spec.seed !== undefined,
       seedsCopy: spec.seed?.from !== undefined,
+      takesLatestCopy: spec.seed?.from !== undefined && (spec.seed.from.backupID ?? 'Latest') === 'Latest',
       bootstraps: bootstraps(instance),
     },
     paused: isPaused(instance) || observation.outlived.length > 0 || observation.rivalled,

@@ -7,6 +7,7 @@ import { settleOrBegin } from './begin.ts'
 import { judgeInspection, refuseSeed, refuseWipe, seenAt } from './fence.ts'
 import { advance, deployOf, enter, giveUp, isHeld, keep, keptMessage, rollBack, supersede, targetOf } from './journal.ts'
 import { continueRestore } from './restore.ts'
+import { copyWait, isAwaitingCopy, lacksCopy, lookAgain, waitForCopy } from './seed-copy.ts'
 import { isKnownStep, nextStep } from './steps.ts'
 import type { Draft, PlannedEvent, ReleaseObservation, ReleasePlan, Stall, Step } from './types.ts'
 
@@ -63,11 +64,11 @@ function continueJob(seen: Draft, before: Operation): ReleasePlan {
   const makesWay = isSuperseded(draft) && operation.step !== 'Verifying'
   switch (job.type) {
     case 'Absent': {
-      if (operation.jobUID !== undefined) return failJob(draft, operation, deletedJob)
+      if (operation.jobUID !== undefined && !isAwaitingCopy(operation)) return failJob(draft, operation, deletedJob)
       if (makesWay) return supersede(draft, operation)
       const refused = refuseStep(draft, operation)
       if (refused !== undefined) return giveUp(draft, operation, { result: 'Failed', ...refused })
-      return { ...keep(draft), ...createJob(draft, operation) }
+      return { ...keep({ ...draft, operation: lookAgain(operation) }), ...copyWait(operation), ...createJob(draft, operation) }
     }
     case 'Pending':
       if (makesWay && harmless.has(operation.step)) return supersede(draft, operation)
@@ -76,11 +77,12 @@ function continueJob(seen: Draft, before: Operation): ReleasePlan {
       }
       return waitForJob(draft, operation, job.problem)
     case 'Running':
-      return makesWay && harmless.has(operation.step) ? supersede(draft, operation) : keep(draft)
+      return makesWay && harmless.has(operation.step) ? supersede(draft, operation) : { ...keep(draft), ...copyWait(operation) }
     case 'Succeeded':
       return prove(draft, operation, job)
     case 'Failed':
-      return failJob(draft, operation, failureOf(operation, job))
+      if (!lacksCopy(draft, operation, job)) return failJob(draft, operation, failureOf(operation, job))
+      return makesWay ? supersede(draft, operation) : waitForCopy(draft, operation, job)
   }
 }
 
@@ -104,6 +106,7 @@ const deletedJob: Stall = {
 /** An image that cannot be pulled may be there a minute later, so the Job goes on; but a person should look. The journal keeps why, for the deadline. */
 function waitForJob(draft: Draft, operation: Operation, problem: Extract<JobState, { type: 'Pending' }>['problem']): ReleasePlan {
   const plan = keep(draft)
+  if (problem === undefined && isAwaitingCopy(operation)) return { ...plan, ...copyWait(operation) }
   if (problem === undefined || problem.kind === 'Unschedulable') {
     const { reason: _reason, message: _message, ...rest } = operation
     const note = problem === undefined ? {} : { message: clip(problem.message, keptMessage) }
@@ -118,7 +121,8 @@ function waitForJob(draft: Draft, operation: Operation, problem: Extract<JobStat
 }
 
 function failureOf(operation: Operation, job: Extract<JobState, { type: 'Failed' }>): Stall {
-  if (job.timedOut !== true || operation.message === undefined) return { reason: job.reason, message: job.message }
+  if (job.timedOut !== true || operation.message === undefined || isAwaitingCopy(operation))
+    return { reason: job.reason, message: job.message }
   return { reason: (operation.reason as StalledReason | undefined) ?? job.reason, message: `${job.message}; ${operation.message}` }
 }
 

@@ -120,3 +120,50 @@ describe('a release that begins with a masked copy', () => {
     expect(events[0]?.note).toContain('filled with a masked copy')
   })
 })
+
+describe('a release whose masked copy is not there yet', () => {
+  const iso = (seconds: number) => new Date(now + seconds * 1000).toISOString()
+  const policy = { ...samplePolicy, strategy: 'Upgrade' as const, seeds: true, seedsCopy: true, takesLatestCopy: true }
+  const noCopy: JobState = { type: 'Failed', reason: 'SeedFailed', message: 'not in store', noBackupAt: iso(0) }
+  const operation = (more: Partial<Operation> = {}): Operation => ({
+    ...{ id: 'r1', version: 2, type: 'Release', strategy: 'Upgrade', step: 'Seeding', startTime: iso(-90), stepTime: iso(-60) },
+    ...more,
+  })
+  const planAt = (seconds: number, more: Partial<ReleaseObservation>) => {
+    const release = { counter: 1, target: { id: 'r1', image: 'notejam:1' } }
+    const identity = { ...markOf('Upgrade'), address: 'here' }
+    const base = { operation: operation(), release, identity, policy, job: noCopy, jobUID: 'job', now: now + seconds * 1000 }
+    return planRelease(world('Upgrade', 0, { ...base, ...more }).observation)
+  }
+  const waiting = { reason: 'WaitingForMaskedCopy', message: 'not there', jobUID: 'job' }
+
+  it('waits for as long as it has waited, then another Job looks', () => {
+    const [early, due] = [planAt(59, {}), planAt(60, {})]
+    const gone = planAt(61, { operation: due.operation, job: { type: 'Absent' }, jobUID: undefined })
+
+    expect([early.job, early.wait?.reason, early.wakeAt, early.stall]).toEqual(['Leave', 'WaitingForMaskedCopy', now + 60_000, undefined])
+    expect([due.job, gone.job, gone.wait?.reason, gone.operation?.jobUID]).toEqual([
+      'Withdraw',
+      'Create',
+      'WaitingForMaskedCopy',
+      undefined,
+    ])
+  })
+
+  it.each<[string, Partial<ReleaseObservation>, string | undefined, string | undefined]>([
+    ['says so while the next one looks', { operation: operation(waiting), job: { type: 'Running' } }, 'WaitingForMaskedCopy', undefined],
+    ['and before it begins', { operation: operation(waiting), job: { type: 'Pending' } }, 'WaitingForMaskedCopy', undefined],
+    ['makes way for another image', { operation: operation(waiting), image: 'notejam:2' }, undefined, undefined],
+    [
+      'ends when another fault shows',
+      { operation: operation(waiting), job: { type: 'Failed', reason: 'SeedFailed', message: 'no', timedOut: true } },
+      undefined,
+      'SeedFailed',
+    ],
+    ['ends at once where a copy was named', { policy: { ...policy, takesLatestCopy: false } }, undefined, 'SeedFailed'],
+  ])('%s', (_what, more, wait, stall) => {
+    const plan = planAt(1, more)
+
+    expect([plan.wait?.reason, plan.stall?.reason, plan.operation === undefined]).toEqual([wait, stall, wait === undefined])
+  })
+})

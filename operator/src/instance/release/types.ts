@@ -45,6 +45,8 @@ export interface ReleasePolicy {
   readonly seeds: boolean
   /** Whether that is with a masked copy of another instance, which takes the place of what is there, instead of with generated data. */
   readonly seedsCopy?: boolean
+  /** Whether that is the newest one, whichever it is: then a release waits until there is one. */
+  readonly takesLatestCopy?: boolean
   /** Whether the instance is still to begin with an archive. */
   readonly bootstraps?: boolean
 }
@@ -121,7 +123,10 @@ export interface Stall {
 
 /** What a release waits for before it begins. */
 export interface Wait {
-  readonly reason: Extract<ReasonOf<'Reconciling'>, 'Waiting' | 'WaitingForApproval' | 'WaitingForGate' | 'WaitingForWindow'>
+  readonly reason: Extract<
+    ReasonOf<'Reconciling'>,
+    'Waiting' | 'WaitingForApproval' | 'WaitingForGate' | 'WaitingForMaskedCopy' | 'WaitingForWindow'
+  >
   readonly message: string
 }
 
