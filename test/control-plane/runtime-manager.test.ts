@@ -239,6 +239,59 @@ describe('start', () => {
     expect(has[0]).toBe(false)
   })
 
+  test('watches an optional kind a moment after its definition is installed, by the generated rights, and asks for nothing until then', async () => {
+    const namespace = await testNamespace(api)
+    const optional = { group: 'optional.notejam.test', version: 'v1', plural: 'gadgets', kind: 'Gadget', namespaced: true }
+    const name = 'gadgets.optional.notejam.test'
+    const table = { primary: { resource: widgets }, sources: [source({ resource: optional, optional: true })] }
+    const operator = await connectAs(namespace, 'operator')
+    const group = 'rbac.authorization.k8s.io'
+    const role = { name: `runtime-${namespace}` }
+    await api.apply({ apiVersion: `${group}/v1`, kind: 'ClusterRole', metadata: role, rules: rbacRules([table], 'all').cluster })
+    await api.apply({
+      apiVersion: `${group}/v1`,
+      kind: 'ClusterRoleBinding',
+      metadata: role,
+      roleRef: { apiGroup: group, kind: 'ClusterRole', ...role },
+      subjects: [{ kind: 'ServiceAccount', name: 'operator', namespace }],
+    })
+    onTestFinished(async () => {
+      const definition = { apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition' }
+      await api.delete(definition, name).catch(() => {})
+      for (const kind of ['ClusterRoleBinding', 'ClusterRole']) await api.delete({ apiVersion: `${group}/v1`, kind }, role.name)
+    })
+    let asked = 0
+    const request = operator.request.bind(operator)
+    const counted: Client['request'] = (call) => {
+      if (call.path === '/apis/optional.notejam.test/v1') asked += 1
+      return request(call)
+    }
+    Object.assign(operator, { request: counted })
+    const seen: string[] = []
+    const reconcile = () => Promise.resolve(done)
+    const mapped = source({ resource: optional, optional: true, map: ({ metadata }) => (seen.push(metadata.name), []) })
+    const controller = { name: 'optional', primary: table.primary, sources: [mapped], reconcile }
+    const change = { controllers: [controller], scope: { type: 'all' } } as const
+    await using running = start(widgetManagerOptions(operator, namespace, change))
+    await waitFor(() => running.manager.status.synced && asked === 2, { what: 'the definition being watched', timeoutMs: 10_000 })
+
+    const { spec } = widgetDefinition
+    await api.apply({
+      ...widgetDefinition,
+      metadata: { name },
+      spec: { ...spec, group: optional.group, names: { kind: 'Gadget', plural: 'gadgets' } },
+    })
+    await waitFor(
+      async () => await api.create({ apiVersion: 'optional.notejam.test/v1', kind: 'Gadget', metadata: { name: 'g', namespace } }),
+      {
+        what: 'a gadget',
+        timeoutMs: 10_000,
+      },
+    )
+
+    await waitFor(() => seen.includes('g'), { what: 'the gadget being seen', timeoutMs: 30_000, intervalMs: 10 })
+  })
+
   test('tells a definition that is not the one of this version', async () => {
     const namespace = await testNamespace(api)
     const log = keepLog()

@@ -149,8 +149,7 @@ export async function observe(instance: NotejamInstance, context: ReconcileConte
   }
 }
 
-const gatewayMissing =
-  'The cluster does not serve httproutes.gateway.networking.k8s.io/v1; install the Gateway API (it is looked for every five minutes), or use http.ingress'
+const gatewayMissing = 'The cluster does not serve httproutes.gateway.networking.k8s.io/v1; install the Gateway API, or use http.ingress'
 
 function findOutlived(instance: NotejamInstance, secrets: SecretsState, { cache }: ReconcileContext): readonly string[] {
   const found = [...childResources, resources.jobs]

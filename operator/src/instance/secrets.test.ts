@@ -6,7 +6,7 @@ import type { Client } from '../kube/client.ts'
 import { ApiError } from '../kube/errors.ts'
 import type { ObjectKey } from '../kube/object.ts'
 import { sampleInstance, samples } from './resources/sample-instances.ts'
-import { readSecrets, type SecretsState } from './secrets.ts'
+import { dependsOnOthers, readSecrets, type SecretsState } from './secrets.ts'
 
 const key = 'k'.repeat(32)
 const production: InstanceSpec = samples.production.instance.spec
@@ -228,5 +228,21 @@ describe('the Secret of a built-in database', () => {
 
     expect(created).toEqual([])
     expect(state.problems).toMatchObject([{ reason: 'SecretNotFound' }])
+  })
+})
+
+describe('dependsOnOthers', () => {
+  const { app: _app, ...plain } = quickstart
+  const sqlite = plain.database
+
+  it.each<[string, InstanceSpec, boolean]>([
+    ['nothing but the session key', plain, false],
+    ['a session key of its own', { ...plain, app: { secretRef: { name: 'session' } } }, true],
+    ['a mail server', { ...plain, app: { smtpSecretRef: { name: 'smtp' } } }, true],
+    ['a database of its own', production, true],
+    ['a built-in database, whose password people replace', { ...plain, database: { type: 'PostgreSQL', builtIn: {} } }, true],
+    ['a claim', { ...plain, database: { ...sqlite, sqlite: { storage: { size: '1Gi', existingClaim: 'notes' } } } }, true],
+  ])('%s', (_what, spec, expected) => {
+    expect(dependsOnOthers(sampleInstance(spec))).toBe(expected)
   })
 })

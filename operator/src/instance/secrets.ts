@@ -157,6 +157,22 @@ async function openRecipient(options: SecretsOptions): Promise<Opened | undefine
   )
 }
 
+/**
+ * Whether somebody may change what an instance reads by its name and no watch tells of: Secrets that the spec names, the password of the built-in
+ * database, which people may replace, and a claim. The session key is the operator's own: it is read with each event of the instance, and a pod that
+ * cannot start without it is one.
+ */
+export function dependsOnOthers({ spec }: NotejamInstance): boolean {
+  const { database, app } = spec
+  return (
+    database.external !== undefined ||
+    database.builtIn !== undefined ||
+    database.sqlite?.storage.existingClaim !== undefined ||
+    app?.secretRef !== undefined ||
+    app?.smtpSecretRef !== undefined
+  )
+}
+
 function isOwnName(instance: NotejamInstance): boolean {
   return instance.spec.app?.secretRef === undefined
 }

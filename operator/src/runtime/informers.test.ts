@@ -160,15 +160,84 @@ describe('the barrier', () => {
   })
 })
 
-test('an optional resource that is not served keeps nobody waiting, and is watched within five minutes of being installed', async () => {
-  let served = false
-  const { clock, informers, made, start, stop } = scene({ isServed: () => Promise.resolve(served) })
-  informers.declare({ resource: resources.pods, optional: true })
-  await start()
-  await informers.whenSynced(1, stop.signal)
-  const before = [...made]
-  served = true
-  await clock.advance(301_000)
+describe('an optional resource that is not served', () => {
+  const definition = 'customresourcedefinitions.apiextensions.k8s.io'
+  const refused = new ApiError({ call: 'list', status: 403, reason: 'Forbidden', message: 'no role' })
 
-  expect([before, made, informers.has(resources.pods)]).toEqual([[], ['pods'], true])
+  /** The resource is served once `served` is true; how often that was asked is counted. */
+  function optionalScene(options: Partial<InformersOptions> = {}) {
+    const state = { served: false, asked: 0 }
+    const isServed = () => {
+      state.asked += 1
+      return Promise.resolve(state.served)
+    }
+    const found = scene({ isServed, ...options })
+    found.informers.declare({ resource: resources.pods, optional: true })
+    return { ...found, state }
+  }
+
+  test('keeps nobody waiting, and is not asked for while its definition is not there', async () => {
+    const { clock, informers, made, start, state, stop } = optionalScene()
+    await start()
+    await informers.whenSynced(1, stop.signal)
+    await clock.advance(1000)
+    const { asked } = state
+    await clock.advance(24 * 3_600_000)
+
+    expect([made, informers.has(resources.pods), state.asked]).toEqual([[definition], false, asked])
+  })
+
+  test('is watched a moment after its definition was installed, and that is watched no more', async () => {
+    const { clock, collectionOf, informers, start, state } = optionalScene()
+    await start()
+    await clock.advance(3_600_000)
+    collectionOf(definition).put('pods')
+    await clock.advance(1000)
+    const before = informers.has(resources.pods)
+    state.served = true
+    await clock.advance(3000)
+    const requests = collectionOf(definition).requests.length
+    await clock.advance(3_600_000)
+
+    expect([before, informers.has(resources.pods)]).toEqual([false, true])
+    expect(collectionOf(definition).requests).toHaveLength(requests)
+  })
+
+  test('is looked for with growing pauses while the definition has other versions only', async () => {
+    const { clock, collectionOf, start, state } = optionalScene()
+    collectionOf(definition).put('pods')
+    await start()
+    await clock.advance(3_600_000)
+
+    expect(state.asked).toBeGreaterThan(12)
+    expect(state.asked).toBeLessThan(30)
+  })
+
+  test.each([
+    ['where definitions may not be watched', { type: 'all' }],
+    ['in a scope without a cluster role', { type: 'own', namespace: 'notes' }],
+  ] as const)('is looked for every five minutes %s', async (_, scope) => {
+    const { clock, collectionOf, informers, start, state } = optionalScene({ scope })
+    for (let count = 0; count < 100; count++) collectionOf(definition).faults.push({ type: 'Refused', error: refused })
+    await start()
+    await clock.advance(1000)
+    const { asked } = state
+    await clock.advance(3_600_000)
+    const hourly = state.asked - asked
+    const requests = collectionOf(definition).requests.length
+    state.served = true
+    await clock.advance(301_000)
+
+    expect([hourly, requests, informers.has(resources.pods)]).toEqual([12, scope.type === 'all' ? 1 : 0, true])
+  })
+
+  test('is asked for again half a minute after asking has failed', async () => {
+    let failures = 2
+    const isServed = () => (failures-- > 0 ? Promise.reject(new Error('no connection')) : Promise.resolve(true))
+    const { clock, informers, start } = optionalScene({ isServed })
+    await start()
+    await clock.advance(31_000)
+
+    expect(informers.has(resources.pods)).toBe(true)
+  })
 })

@@ -12,6 +12,7 @@ import type { Logger } from './log.ts'
 import type { RuntimeMetrics } from './metrics.ts'
 import type { Observed } from './own-writes.ts'
 import { namespacesOf, type Scope } from './scope.ts'
+import { untilServed } from './until-served.ts'
 
 /** One collection to keep a cache of. */
 export interface ReflectRequest {
@@ -19,6 +20,7 @@ export interface ReflectRequest {
   /** Empty: all namespaces, or a cluster-scoped resource. */
   readonly namespace: string
   readonly labelSelector?: string
+  readonly fieldSelector?: string
   readonly metadataOnly?: boolean
   readonly indexes: Readonly<Record<string, IndexFunction<KubeObject>>>
 }
@@ -65,9 +67,6 @@ export interface DeniedNamespace {
 
 /** Name of the index that is always there: UID of the controlling owner. */
 const controllerIndex = 'runtime/controller'
-
-/** How often an optional resource that is not served is looked for, in milliseconds: an add-on that is installed later is found within that time. */
-const optionalProbeMs = 300_000
 
 /** One watch per resource and namespace for the whole process, shared by all controllers, and the view over them. */
 export class Informers implements CacheReader, Observed {
@@ -253,19 +252,24 @@ export class Informers implements CacheReader, Observed {
     if (!isKnown()) log.info({ namespace }, 'A namespace of the scope can be read now')
   }
 
+  /** @returns whether it is served; false: the signal was aborted first */
   async #waitUntilServed(resource: Resource, signal: AbortSignal): Promise<boolean> {
-    const { clock, isServed, log } = this.#options
-    for (let said = false; !signal.aborted; said = true) {
-      try {
-        if (await isServed(resource, signal)) return true
-        if (!said) log.info({ resource: resourceName(resource) }, 'An optional resource is not served; it is looked for every five minutes')
-        await sleep(clock, optionalProbeMs, signal)
-      } catch (error) {
-        if (signal.aborted) return false
-        log.warn({ resource: resourceName(resource), err: error }, 'Could not ask whether an optional resource is served')
-        await sleep(clock, 30_000, signal).catch(() => {})
-      }
+    const { clock, isServed, log, reflect, scope } = this.#options
+    const onFailure = (error: unknown): void =>
+      log.warn({ resource: resourceName(resource), err: error }, 'Could not ask whether an optional resource is served')
+    try {
+      if (await isServed(resource, signal)) return true
+      log.info({ resource: resourceName(resource) }, 'An optional resource is not served; it is waited for')
+    } catch (error) {
+      if (signal.aborted) return false
+      onFailure(error)
     }
-    return false
+    try {
+      // Only where everything is served is there a cluster role, without which definitions cannot be watched.
+      await untilServed({ resource, clock, isServed, reflect: scope.type === 'all' ? reflect : undefined, onFailure }, signal)
+      return true
+    } catch {
+      return false
+    }
   }
 }

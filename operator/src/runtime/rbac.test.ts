@@ -5,6 +5,7 @@ import { rbacRules, type AccessTable } from './rbac.ts'
 import { namespacesOf } from './scope.ts'
 import { source } from './source.ts'
 
+const httpRoutes = { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'httproutes', kind: 'HTTPRoute', namespaced: true }
 const table: AccessTable = {
   primary: { resource: resources.deployments },
   sources: [source({ resource: resources.configMaps }), source({ resource: resources.nodes })],
@@ -30,6 +31,14 @@ describe('rbacRules', () => {
 
     expect(asSet(cluster)).toEqual(asSet([deployments, status, configMaps, secrets, nodes, events, definition]))
     expect([namespaces, own]).toEqual([[], [leases]])
+  })
+
+  it('lets the definition of an optional resource be watched, by its name, where there is a cluster role', () => {
+    const tables = [{ primary: table.primary, sources: [source({ resource: httpRoutes, optional: true })] }]
+    const watched = { ...definition, resourceNames: ['httproutes.gateway.networking.k8s.io'], verbs: ['list', 'watch'] }
+
+    expect(asSet(rbacRules(tables, 'all').cluster)).toContain([...asSet([watched])][0])
+    expect(rbacRules(tables, 'list').cluster).toEqual([])
   })
 
   it.each(['list', 'own'] as const)('keeps to roles of the namespaces in scope "%s", but for what has no namespace', (scope) => {

@@ -1,4 +1,4 @@
-import { resources, type Resource } from '../kube/resource.ts'
+import { resourceName, resources, type Resource } from '../kube/resource.ts'
 import { accessOf } from './controller.ts'
 import type { ControllerOptions } from './reconciler.ts'
 import type { Scope } from './scope.ts'
@@ -37,6 +37,12 @@ export function rbacRules(tables: readonly AccessTable[], scope: Scope['type'], 
   const namespaced = [...rules.filter(({ resource }) => resource.namespaced), events]
   const clusterWide = rules.filter(({ resource }) => !resource.namespaced)
   if (definitions.length > 0) clusterWide.push({ resource: resources.customResourceDefinitions, verbs: ['get'], names: definitions })
+  const optional = tables.flatMap(({ sources = [] }) =>
+    sources.filter((source) => source.optional === true).map(({ resource }) => resourceName(resource)),
+  )
+  // Whether an add-on is there is told by the watch on its definition (`until-served.ts`).
+  if (scope === 'all' && optional.length > 0)
+    clusterWide.push({ resource: resources.customResourceDefinitions, verbs: ['list', 'watch'], names: [...new Set(optional)] })
   const own = policyRules([{ resource: resources.leases, verbs: ['get', 'create', 'update'] }])
   return scope === 'all'
     ? { cluster: policyRules([...clusterWide, ...namespaced]), namespaces: [], own }
