@@ -221,14 +221,18 @@ function recoverRelease(instance: NotejamInstance, deployment: Deployment | unde
   if (known?.counter !== undefined) return known
   const ids = [deployment, ...jobs].map((object) => object?.metadata.annotations?.[annotations.release] ?? '')
   const counter = Math.max(0, ...ids.map((id) => Number(/^r(\d+)/.exec(id)?.[1] ?? 0)))
-  const image = deployment?.metadata.annotations?.[annotations.image]
   if (counter === 0) return known
   // The newest release was under way: its Jobs are found again by their names, so it is gone through again, and none runs twice.
   const isUnderWay = !ids.slice(0, 1).includes(`r${counter}`) && jobs.some((job) => isForRelease(job, `r${counter}`, instance.spec.image))
+  const current = releaseOf(deployment)
+  return { ...known, counter: isUnderWay ? counter - 1 : counter, ...(current === undefined ? {} : { current }) }
+}
+
+/** The release that a Deployment says it runs. */
+export function releaseOf(deployment: Deployment | undefined): Release | undefined {
+  const { [annotations.image]: image, [annotations.release]: id } = deployment?.metadata.annotations ?? {}
   const digest = registryDigest(deployment?.spec.template.spec.containers[0]?.image)
-  const id = deployment?.metadata.annotations?.[annotations.release]
-  const current = image === undefined || id === undefined ? {} : { current: { id, image, ...(digest === undefined ? {} : { digest }) } }
-  return { ...known, counter: isUnderWay ? counter - 1 : counter, ...current }
+  return image === undefined || id === undefined ? undefined : { id, image, ...(digest === undefined ? {} : { digest }) }
 }
 
 function isForRelease({ metadata }: Job, id: string, image: string): boolean {

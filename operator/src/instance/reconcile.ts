@@ -29,7 +29,7 @@ import { expire, finishDeletion, guardDeletion } from './deletion.ts'
 import { rolloutOf } from './deployed.ts'
 import { isOver } from './hibernation.ts'
 import { notejamInstances } from './kinds.ts'
-import { observe, type Observation } from './observe.ts'
+import { observe, releaseOf, type Observation } from './observe.ts'
 import { PassMemory } from './pass-memory.ts'
 import { readGate } from './release/gate.ts'
 import { isSilentStep } from './release/journal.ts'
@@ -162,6 +162,7 @@ function decide(observation: Observation): ReleasePlan {
     wantsPods: policy.replicas > 0,
     blocked: observation.problems.length > 0 || observation.database?.holds === true,
     release,
+    deployed: releaseOf(observation.deployment),
     operation: status?.operation,
     verifiedImages: status?.verifiedImages ?? [],
     identity: status?.databaseIdentity,

@@ -19,9 +19,12 @@ const verifiedLength = 20
 export const keptMessage = 2000
 
 /** Everything as it is: the Deployment runs the release whose step has come so far. */
-export function keep({ release, operation, identity, verifiedImages, lastRestore }: Draft): ReleasePlan {
+export function keep(draft: Draft): ReleasePlan {
+  const { release, operation, identity, verifiedImages, lastRestore } = draft
   const rolling = operation?.step === 'RollingOut' || operation?.step === 'Verifying' ? release.target : undefined
-  const deployed = rolling ?? release.current
+  const stopApp = operation !== undefined && needsEmptyApp(operation)
+  // What never served, as after a roll-out that failed on an emptied database, has pods that must go all the same.
+  const deployed = rolling ?? release.current ?? (stopApp ? draft.deployed : undefined)
   return {
     release,
     operation,
@@ -31,7 +34,7 @@ export function keep({ release, operation, identity, verifiedImages, lastRestore
     job: 'Leave',
     backup: 'Leave',
     deploy: deployed === undefined ? undefined : deployOf(deployed),
-    stopApp: operation !== undefined && needsEmptyApp(operation),
+    stopApp,
     stall: undefined,
     wait: undefined,
     wakeAt: undefined,

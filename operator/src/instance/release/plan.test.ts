@@ -436,6 +436,16 @@ describe('a wipe', () => {
     expect(planRelease(wipe('Stopping')).stopApp).toBe(true)
     expect(planRelease(wipe('Wiping')).stopApp).toBe(true)
   })
+
+  it('stops also what never served: the pods of a roll-out that failed on an emptied database', () => {
+    const release: ReleaseStatus = { counter: 3, target: { id: 'r3', image: 'notejam:3' } }
+    const deployed = { id: 'r2', image: 'notejam:2' }
+
+    const plan = planRelease(wipe('Stopping', { image: 'notejam:3', release, deployed }))
+
+    expect(plan.deploy?.image).toBe('notejam:2')
+    expect(plan.stopApp).toBe(true)
+  })
 })
 
 describe('BackupThenMigrate', () => {

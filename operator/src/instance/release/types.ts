@@ -79,6 +79,8 @@ export interface ReleaseObservation {
   /** Something that a release needs is missing (a Secret, a claim) or in the way (a foreign object): none begins. */
   readonly blocked: boolean
   readonly release: ReleaseStatus | undefined
+  /** What the Deployment says that it runs, which need not have served; undefined while there is none. */
+  readonly deployed?: Release | undefined
   readonly operation: Operation | undefined
   readonly verifiedImages: readonly VerifiedImage[]
   /** The mark in the database, as it was seen last. */
