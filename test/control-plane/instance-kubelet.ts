@@ -5,7 +5,8 @@ import type { ApiClient, KubeObject } from '../cluster/api-client.ts'
 /**
  * What an image does, by a word in its tag: `badmigration` fails its migration, `slowmigration` runs until it is let go, `crash` ends again and
  * again, `unready` never becomes ready, `otherversion` refuses the data of its database, `unpullable` cannot be pulled, `badpages` serves pages that do not work, `locked`, `drifted`, `toonew` and
- * `leap` end their migration as the image contract says, `expand` adds a step to the schema, `contract` leaves one to be removed. All others are good.
+ * `leap` end their migration as the image contract says, `expand` adds a step to the schema, `contract` leaves one to be removed (these two also beside
+ * another word). All others are good.
  */
 export type Behaviour =
   | 'good'
@@ -247,7 +248,7 @@ export class FakeKubelet {
     switch (name) {
       case 'inspect': {
         const database = this.mark === undefined ? 'empty' : 'ours'
-        return { exitCode: 0, outcome: 'Ok', database, pending: behaviour === 'expand' ? ['2:expand'] : [], identity: this.mark }
+        return { exitCode: 0, outcome: 'Ok', database, pending: tag.includes('expand') ? ['2:expand'] : [], identity: this.mark }
       }
       case 'wipe':
         if (this.mark?.fingerprint !== args[args.indexOf('--fingerprint') + 1]) return { exitCode: 6, outcome: 'FenceRefused' }
@@ -261,7 +262,7 @@ export class FakeKubelet {
           environment: variable('NOTEJAM_ENVIRONMENT'),
           fingerprint: tag,
         }
-        const pendingContract = behaviour === 'contract' ? 1 : 0
+        const pendingContract = tag.includes('contract') ? 1 : 0
         return { exitCode: 0, outcome: 'Migrated', schemaVersion: 7, pendingContract, identity: this.mark }
       }
       case 'contract':

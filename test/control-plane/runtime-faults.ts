@@ -7,15 +7,18 @@ export type Fault = 'before' | 'after' | 'conflict' | 'timeout' | 'crash before'
 
 const mutating = ['create', 'replace', 'apply', 'applyStatus', 'patch', 'patchStatus', 'delete'] as const
 
-/** A client whose writes go through `around`. */
-function intercept(client: Client, around: (call: string, send: () => Promise<unknown>) => Promise<unknown>): Client {
+/** A client whose writes go through `around`, with what is written: an object, or the key of one. */
+export function intercept(
+  client: Client,
+  around: (call: string, send: () => Promise<unknown>, object: unknown) => Promise<unknown>,
+): Client {
   return new Proxy(client, {
     get(target, property: keyof Client & (typeof mutating)[number]) {
       const method = target[property] as unknown as (...args: unknown[]) => unknown
       if (typeof method !== 'function') return method
       if (!mutating.includes(property)) return method.bind(target)
       return (...args: readonly unknown[]) =>
-        around(`${property} ${resourceName(args[0] as Resource)}`, async () => method.apply(target, [...args]))
+        around(`${property} ${resourceName(args[0] as Resource)}`, async () => method.apply(target, [...args]), args[1])
     },
   })
 }
