@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import type { KubeObject } from '../cluster/api-client.ts'
 import { ensureBinaries } from '../cluster/binaries.ts'
 import { runCommand } from '../cluster/command.ts'
 import { silentProgress } from '../cluster/progress.ts'
@@ -8,21 +7,13 @@ import { waitFor } from '../cluster/wait-for.ts'
 import { controlPlaneApi } from '../support/control-plane.ts'
 import { applyCrds, objectsOf } from '../support/crds.ts'
 import { createNamespace } from '../support/namespace.ts'
+import { held, onlyHere } from './admission-scope.ts'
 import { minimalSpec } from './crds-rules.ts'
 
 const chart = join(import.meta.dirname, '../../charts/notejam-operator')
 const api = controlPlaneApi()
 const type = { apiVersion: 'notejam.io/v1', kind: 'NotejamInstance' }
 let helm = ''
-
-/** Namespaces of this test: the others of the control plane are left alone. */
-const here = { 'notejam.test/admission': 'held' }
-
-function onlyHere(object: KubeObject): KubeObject {
-  if (object.kind !== 'ValidatingAdmissionPolicyBinding') return object
-  const spec = object['spec'] as Readonly<Record<string, unknown>>
-  return { ...object, spec: { ...spec, matchResources: { namespaceSelector: { matchLabels: here } } } }
-}
 
 /** Puts the chart's policy into force for the test that is running. */
 async function enforce(environmentLabel: 'Optional' | 'Required'): Promise<void> {
@@ -44,8 +35,8 @@ async function enforce(environmentLabel: 'Optional' | 'Required'): Promise<void>
   })
   for (const object of objects) await api.apply(object)
   // The API server takes a policy up within seconds, at a moment that it does not tell.
-  const probe = await createNamespace(api, { prefix: 'probe', labels: { ...here, 'notejam.io/environment': 'Production' } })
-  const unlabelled = await createNamespace(api, { prefix: 'probe', labels: here })
+  const probe = await createNamespace(api, { prefix: 'probe', labels: { ...held, 'notejam.io/environment': 'Production' } })
+  const unlabelled = await createNamespace(api, { prefix: 'probe', labels: held })
   // An earlier policy of the same name may still be in force: only both answers together are those of this one.
   await waitFor(
     async () => (await create(probe)).status === 422 && (await create(unlabelled)).status === (environmentLabel === 'Required' ? 422 : 201),
@@ -77,7 +68,7 @@ describe("the chart's admission policy", () => {
   ] as const)('%s: holds an environment against the label of its namespace', async (environmentLabel, withoutLabel) => {
     await enforce(environmentLabel)
     const labelled = async (labels: Readonly<Record<string, string>>) =>
-      create(await createNamespace(api, { prefix: 'admission', labels: { ...here, ...labels } }))
+      create(await createNamespace(api, { prefix: 'admission', labels: { ...held, ...labels } }))
 
     const same = await labelled({ 'notejam.io/environment': 'Test' })
     const other = await labelled({ 'notejam.io/environment': 'Production' })

@@ -44,6 +44,11 @@ async function template(namespace: string, settings: readonly string[] = []): Pr
   return objectsOf(await runCommand(helm, ['template', 'notejam-operator', chart, '--namespace', namespace, ...sets]))
 }
 
+/** What a policy looks at. */
+interface Held extends Pick<PolicyRule, 'apiGroups' | 'resources'> {
+  readonly operations: readonly string[]
+}
+
 interface Role extends KubeObject {
   readonly rules: readonly PolicyRule[]
 }
@@ -105,6 +110,7 @@ describe('the chart', () => {
     ['a wrong log level', ['logLevel=loud'], 'logLevel'],
     ['a disruption budget on one replica', ['podDisruptionBudget.enabled=true'], 'needs replicas of 2 or more'],
     ['a digest that is none', ['image.digest=sha256:abc'], 'digest'],
+    ['an unknown answer to changes of children', ['admission.childChanges=Refuse'], 'childChanges'],
   ])('refuses %s', async (_what, settings, message) => {
     await expect(template('ops', settings)).rejects.toMatchObject({ details: expect.stringContaining(message) })
   })
@@ -138,6 +144,44 @@ describe('the chart', () => {
       const role = objects.find(({ kind, metadata }) => kind === 'Role' && metadata.namespace === namespace) as Role
       expect(rights(role.rules)).toEqual(wanted)
     }
+  })
+
+  it('holds every kind that the operator makes against changes by others', async () => {
+    const objects = await template('ops')
+    const made = roleOf(objects, 'ClusterRole', 'ops-notejam-operator').rules.filter(({ verbs }) => verbs.includes('create'))
+    const policy = objects.find(
+      ({ kind, metadata }) => kind === 'ValidatingAdmissionPolicy' && metadata.name === 'ops-notejam-operator-children',
+    )
+    if (policy === undefined) throw new Error('the chart has no policy for children')
+
+    const { matchConstraints } = policy['spec'] as { readonly matchConstraints: { readonly resourceRules: readonly Held[] } }
+    const names = (rules: readonly Pick<PolicyRule, 'apiGroups' | 'resources'>[]) =>
+      rules
+        .flatMap(({ apiGroups, resources }) => apiGroups.flatMap((group) => resources.map((resource) => `${group}/${resource}`)))
+        .toSorted()
+    const notHeld = new Set(['events.k8s.io/events', 'notejam.io/notejambackups'])
+    expect(names(matchConstraints.resourceRules)).toEqual(names(made).filter((name) => !notHeld.has(name)))
+    expect(matchConstraints.resourceRules.map(({ operations }) => operations.join())).toEqual(
+      matchConstraints.resourceRules.map(() => 'UPDATE,DELETE'),
+    )
+  })
+
+  it.each([
+    ['Warn', [], ['Warn', 'Audit']],
+    ['Deny', ['admission.childChanges=Deny'], ['Deny', 'Audit']],
+    ['Off', ['admission.childChanges=Off'], undefined],
+    ['listed namespaces', ['watchNamespaces={one}'], undefined],
+  ])('answers a change of children as it is told: %s', async (_what, settings, actions) => {
+    const bindings = (await template('ops', settings)).filter(({ metadata }) => metadata.name.startsWith('ops-notejam-operator-children'))
+
+    expect(bindings.filter(({ kind }) => kind === 'ValidatingAdmissionPolicyBinding').map((binding) => binding['spec'])).toEqual(
+      actions === undefined
+        ? []
+        : ['ops-notejam-operator-children', 'ops-notejam-operator-children-scale'].map((policyName) => ({
+            policyName,
+            validationActions: actions,
+          })),
+    )
   })
 
   it('names no wildcard, and no list or watch of Secrets', async () => {
