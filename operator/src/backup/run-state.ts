@@ -13,12 +13,13 @@ export type RunState =
   | { readonly type: 'Active'; readonly problem?: string }
   /** Without a report the pod was collected before it was read. */
   | { readonly type: 'Succeeded'; readonly report: Report | undefined; readonly digest?: string; readonly finishedAt?: string }
-  /** `outcome`: what the command itself called it, where it could still say so. */
+  /** `outcome`: what the command itself called it, where it could still say so; `store`: the one that failed it. */
   | {
       readonly type: 'Failed'
       readonly reason: RunFailure
       readonly message: string
       readonly outcome?: string
+      readonly store?: string
       readonly finishedAt?: string
     }
 
@@ -36,6 +37,9 @@ const exitReasons: Readonly<Record<number, RunFailure>> = {
   8: 'ChecksumMismatch',
   9: 'NotOurSchema',
 }
+
+/** How a store that fails is told: its name, and behind it its place (image contract). */
+const failedStore = /\bstore (\S+) \(/
 
 /**
  * Reads how one container of a Job's pod is doing; one that has ended well counts, whatever becomes of those after it.
@@ -69,12 +73,14 @@ export function readRun(job: Job | undefined, pods: readonly Pod[], container: s
       ...when,
     }
   }
-  const outcome = parseResult(last.message)?.['outcome']
+  const { outcome, message } = parseResult(last.message) ?? {}
+  const store = typeof message === 'string' ? failedStore.exec(message)?.[1] : undefined
   return {
     type: 'Failed',
     reason: exitReasons[last.exitCode] ?? 'Failed',
     message: `The run failed with ${describeEnd(last)}`,
     ...(typeof outcome === 'string' ? { outcome } : {}),
+    ...(store === undefined ? {} : { store }),
     ...when,
   }
 }

@@ -13,10 +13,10 @@ import { writeStatus } from '../runtime/write-status.ts'
 import { dataJobIndexes, dataJobsByInstance } from './backup-indexes.ts'
 import { notejamBackupStores } from './kinds.ts'
 import { runAnnotation } from './resources/data-pod.ts'
-import { copyAnnotation } from './resources/mask-cron-job.ts'
 import { finishedAt, readRun } from './run-state.ts'
 import { storeStatus, type StoreUser } from './store-planner.ts'
 import { findMissing, storeNames } from './stores.ts'
+import { toldStore } from './told-store.ts'
 
 /** What the controller calls; the chart's role is made of it. */
 const access: readonly AccessRule[] = [
@@ -86,19 +86,10 @@ function userOf(instance: NotejamInstance, store: string, cache: CacheReader): S
   const pods = cache.byIndex<Pod>(resources.pods, podsByInstance, key)
   const runs = cache.byIndex<Job>(resources.jobs, dataJobsByInstance, key).flatMap((job) => {
     const time = finishedAt(job)
-    if (time === undefined || mainStoreOf(instance, job) !== store) return []
+    if (time === undefined) return []
     const own = pods.filter((pod) => controllerOf(pod)?.uid === job.metadata.uid)
     const run = readRun(job, own, job.metadata.annotations?.[runAnnotation] ?? '')
-    // A masked copy uses two stores, and what it says names the one that failed.
-    const isOfOther = run.type === 'Failed' && job.metadata.annotations?.[copyAnnotation] !== undefined && !run.message.includes(store)
-    return isOfOther ? [] : [{ time, run }]
+    return toldStore(instance, job, run) === store ? [{ time, run }] : []
   })
   return { instance, runs }
-}
-
-/** The store that a Job has to do with first of all: what comes of it tells of that store. */
-function mainStoreOf({ spec: { backup, seed } }: NotejamInstance, { metadata: { annotations = {} } }: Job): string | undefined {
-  const copy = annotations[copyAnnotation]
-  if (copy !== undefined) return backup?.maskedCopies?.find(({ name }) => name === copy)?.storeRef.name
-  return annotations[runAnnotation] === 'seed' ? seed?.from?.storeRef.name : backup?.storeRef.name
 }
