@@ -58,6 +58,7 @@ const recipes = {
   crane: { version: '0.22.1', package: 'github.com/google/go-containerregistry/cmd/crane' },
   kubeconform: { version: '0.8.0', package: 'github.com/yannh/kubeconform/cmd/kubeconform' },
   age: { version: '1.3.2', package: 'filippo.io/age/cmd/age', ldflags: ['-X main.Version=v1.3.2'] },
+  'age-keygen': { version: '1.3.2', package: 'filippo.io/age/cmd/age-keygen', ldflags: ['-X main.Version=v1.3.2'] },
 } as const satisfies Readonly<Record<string, Recipe>>
 
 type Buildable = keyof typeof recipes

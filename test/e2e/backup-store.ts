@@ -23,6 +23,8 @@ export interface StoreAccess {
   readonly credentials: ObjectStore['credentials']
   readonly recipients: readonly string[]
   readonly identity: string
+  /** The other one, which is kept off line. */
+  readonly kept: string
 }
 
 /** A bucket of its own, and keys for it. */
@@ -35,6 +37,7 @@ export async function createStoreAccess(store: ObjectStore, endpoint: string): P
     credentials: store.credentials,
     recipients: [daily.recipient, offline.recipient],
     identity: daily.identity,
+    kept: offline.identity,
   }
 }
 

@@ -17,6 +17,7 @@ import {
   type Run,
   type StoreAccess,
 } from './backup-store.ts'
+import { PageWalk } from './losses-pages.ts'
 import { instanceHas, instanceObject, instanceReady, urlOf } from './instance.ts'
 
 const name = 'notes'
@@ -129,14 +130,17 @@ describe('backups', () => {
 
     const taken = await runToEnd(api, backupType, { namespace, name: 'now', spec: { instanceRef: { name } } })
     await person.post(`/notes/${note}/delete/`, { version: '1' })
-    const selected = await putBack(namespace, { noteIDs: [note] })
+    await using page = await PageWalk.begin('restore-a-note', { kubeconfig, namespace })
+    await page.apply('mode: Select', { 'noteIDs: [1]': `noteIDs: [${note}]`, '2026-11-21T18:00:00Z': new Date().toISOString() })
+    await page.run('njr/annas-garden')
+    const selected = await api.get<Run>(restoreType, 'annas-garden', namespace)
     const list = (await person.get('/')).body
     const spec = { instanceRef: { name }, mode: 'InPlace', confirm: name, source: { backupID: taken.status?.backupID } }
     const restored = await runToEnd(api, restoreType, { namespace, name: 'back', spec }, 300_000)
     await instanceReady(api, namespace, name, 60_000)
 
     expect(endOf(taken)).toBe('True:Completed')
-    expect(selected).toBe('True:Completed')
+    expect(selected === undefined ? 'none' : endOf(selected)).toBe('True:Completed')
     expect(list).toContain('Remember the milk')
     expect(endOf(restored)).toBe('True:Completed')
     await waitFor(async () => (await person.get(`/notes/${note}/`)).body.includes('and the bread'), { what: 'the note', timeoutMs: 60_000 })

@@ -1,6 +1,7 @@
 import type { ApiClient, KubeObject } from '../cluster/api-client.ts'
 import { waitFor } from '../cluster/wait-for.ts'
 import type { Kubectl } from '../support/kubectl.ts'
+import { PageWalk } from './losses-pages.ts'
 import { startMariadb, startPostgres } from './database-servers.ts'
 
 /** Name of the instance that is lost again and again. */
@@ -10,6 +11,8 @@ export const lostName = 'notes'
 export interface LossSite {
   readonly api: ApiClient
   readonly kubectl: Kubectl
+  /** Path of its kubeconfig. */
+  readonly kubeconfig: string
   readonly ingressUrl: string
   readonly images: { readonly app: string; readonly postgres: string; readonly mariadb?: string }
   /** The endpoint is the one by which pods of this cluster reach the store. */
@@ -89,10 +92,11 @@ export const lossEngines: Readonly<Record<'postgresql' | 'mariadb' | 'sqlite', L
       // A process that has the file open would go on with it.
       await deletePods(api, namespace, appSelector)
     },
-    destroyVolume: async ({ api, namespace }) => {
+    destroyVolume: async (place) => {
+      const { api, namespace } = place
       const before = await api.get(claimType, claimName, namespace)
-      await api.delete(claimType, claimName, namespace)
-      await deletePods(api, namespace, ownSelector)
+      await using page = await PageWalk.begin('restore-everything', place)
+      await page.run('delete pvc/notes-data')
       await waitFor(
         async () => {
           const claim = await api.get(claimType, claimName, namespace)
@@ -101,16 +105,13 @@ export const lossEngines: Readonly<Record<'postgresql' | 'mariadb' | 'sqlite', L
         { what: 'another volume in the place of the destroyed one', timeoutMs: 120_000 },
       )
     },
-    clear: async ({ api, namespace }) => {
-      await deletePods(api, namespace, ownSelector)
-    },
+    // The volume goes with the instance.
+    clear: async () => await Promise.resolve(),
   },
 }
 
 const claimName = `${lostName}-data`
 const appSelector = 'app.kubernetes.io/component=app'
-/** Also the pods of finished Jobs: a claim that is deleted stays while any pod names it. */
-const ownSelector = `app.kubernetes.io/instance=${lostName}`
 
 /** Deletes all pods that a selector finds; gives their UIDs. */
 async function deletePods(api: ApiClient, namespace: string, labelSelector: string): Promise<ReadonlySet<string>> {

@@ -63,6 +63,15 @@ export class Witness {
     }
   }
 
+  /** What the session of before misses. Nobody signs in for it: that is counted, and refused when it is too often. */
+  async losses(): Promise<readonly string[]> {
+    try {
+      return await this.#compare(this.#session, 'the session of before')
+    } catch (error) {
+      return [String(error)]
+    }
+  }
+
   /** What is not as before the first loss, to the session of then and to whoever signs in now. */
   async shortcomings(): Promise<readonly string[]> {
     const other = this.#browser()

@@ -39,7 +39,7 @@ describe('what was lost comes back: rows, hashes, times and passwords as they we
   })
 
   step('a Production instance with a store is backed up on demand', async () => {
-    const site = { api, kubectl: await kubectlFor(kubeconfig), ingressUrl, images, endpoint: store.endpoint }
+    const site = { api, kubectl: await kubectlFor(kubeconfig), kubeconfig, ingressUrl, images, endpoint: store.endpoint }
     lost = await LostInstance.begin(lossEngines.postgresql, site, store)
   })
 
@@ -51,6 +51,10 @@ describe('what was lost comes back: rows, hashes, times and passwords as they we
       await found().letGo(old.archive)
     },
   )
+
+  step('one of two identities is lost: the other opens what there is, a new one what comes', async () => {
+    await found().loseKey()
+  })
 
   step('a database that lost its volume is restored in place', async () => {
     await found().loseVolume()

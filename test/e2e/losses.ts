@@ -1,11 +1,22 @@
+import { randomBytes } from 'node:crypto'
 import type { ObjectStore } from '../app/object-store.ts'
 import type { KubeObject } from '../cluster/api-client.ts'
 import { waitFor } from '../cluster/wait-for.ts'
 import { createNamespace, deleteNamespace } from '../support/namespace.ts'
-import { backupType, createBackupStore, createStoreAccess, endOf, restoreType, runToEnd, type StoreAccess } from './backup-store.ts'
+import {
+  backupType,
+  createBackupStore,
+  createStoreAccess,
+  endOf,
+  restoreType,
+  runToEnd,
+  type Run,
+  type StoreAccess,
+} from './backup-store.ts'
 import { getInstance, hostOf, instanceHas, instanceReady } from './instance.ts'
 import { ArchiveBucket, type StoredArchive } from './losses-bucket.ts'
 import { type LossEngine, type LossPlace, type LossSite, lostName as name } from './losses-engines.ts'
+import { PageWalk } from './losses-pages.ts'
 import { pruneNow } from './losses-prune.ts'
 import { Witness } from './losses-witness.ts'
 import { createCertificate, productionInstance } from './production.ts'
@@ -30,7 +41,7 @@ export interface Recovery {
 /** An instance whose notes are lost again and again, and come back from the newest good archive each time. */
 export class LostInstance {
   readonly engine: LossEngine
-  readonly #access: StoreAccess
+  #access: StoreAccess
   readonly #bucket: ArchiveBucket
   #site: LossSite
   #namespace = ''
@@ -67,7 +78,7 @@ export class LostInstance {
     const good = this.#newest
     const bad = await this.#backUp()
     await this.#bucket.flipByte(bad)
-    const trial = await this.#restore('Verify')
+    const trial = await this.#try()
     if (!endOf(trial).startsWith('False:ChecksumMismatch') || !endOf(trial).includes(bad.id))
       throw new Error(`the trial of ${bad.id} ended with ${endOf(trial)}`)
     const { message } = await instanceHas(this.#site.api, this.#namespace, name, { type: 'RestoreVerified', status: 'False' }, 30_000)
@@ -86,6 +97,30 @@ export class LostInstance {
   async letGo(old: string): Promise<void> {
     const pruned = await pruneNow(this.#place, this.#nextName('prune'))
     if ((await this.#bucket.find(old)) !== undefined) throw new Error(`${old} is still there: ${JSON.stringify(pruned)}`)
+  }
+
+  /** One of the two identities is lost. What `lost-key.md` says is done, and from then on archives are for the other one and a new one. */
+  async loseKey(): Promise<void> {
+    const { api } = this.#site
+    await using page = await PageWalk.begin('lost-key', this.#place)
+    await page.keep('identity-kept', `${this.#access.kept}\n`)
+    await page.run('age-keygen -o identity-new')
+    await page.run('cat identity-kept identity-new')
+    await page.run('patch njst offsite')
+    await page.apply('kind: NotejamBackup\n')
+    await page.run('njb/after-the-new-key')
+    await page.apply('kind: NotejamRestore')
+    await page.run('njr/try-the-new-key')
+    page.end()
+    const taken = await api.get<Run>(backupType, 'after-the-new-key', this.#namespace)
+    const tried = await api.get<Run>(restoreType, 'try-the-new-key', this.#namespace)
+    const archive = await this.#bucket.find(taken?.status?.backupID ?? '')
+    if (archive === undefined || tried?.status?.backupID !== archive.id)
+      throw new Error(`the archive ${taken?.status?.backupID} was not tried, but ${tried?.status?.backupID}`)
+    const differences = differencesOf(this.#newest, archive)
+    if (differences.length > 0) throw new Error(differences.join('; '))
+    this.#access = { ...this.#access, identity: await page.kept('identity'), recipients: archive.manifest.recipients }
+    this.#kept = archive
   }
 
   async loseNotes(): Promise<Recovery> {
@@ -109,7 +144,10 @@ export class LostInstance {
         await this.engine.clear(this.#place)
         await this.#gone()
       },
-      async () => await api.create(this.#object(this.#bootstrap(this.#namespace))),
+      async () => {
+        await using page = await PageWalk.begin('cluster-is-gone', this.#place)
+        await api.create(this.#object(this.#bootstrap(page, this.#namespace)))
+      },
     )
   }
 
@@ -118,7 +156,7 @@ export class LostInstance {
     return await this.#recover(
       'namespace deleted',
       async () => await deleteNamespace(this.#site.api, before),
-      async () => await this.#create('rebuilt', this.#bootstrap(before)),
+      async () => await this.#rebuild(before),
     )
   }
 
@@ -131,7 +169,7 @@ export class LostInstance {
         this.#site = site
         await Promise.resolve()
       },
-      async () => await this.#create('rebuilt', this.#bootstrap(before)),
+      async () => await this.#rebuild(before),
     )
   }
 
@@ -157,10 +195,10 @@ export class LostInstance {
   async #recover(loss: string, lose: () => Promise<void>, rebuild?: () => Promise<unknown>): Promise<Recovery> {
     await lose()
     const what = `${this.engine.name} without its notes (${loss})`
-    const missing = await waitFor(async () => (await this.#people.shortcomings())[0], { what, timeoutMs: 90_000, intervalMs: 250 })
+    const missing = await waitFor(async () => (await this.#people.losses())[0], { what, timeoutMs: 90_000, intervalMs: 250 })
     const started = performance.now()
     if (rebuild === undefined) {
-      const restored = await this.#restore('InPlace')
+      const restored = await this.#restoreInPlace()
       if (!endOf(restored).startsWith('True:') || restored.status?.backupID !== this.#newest.id)
         throw new Error(`${loss}: the restore of ${this.#newest.id} ended with ${endOf(restored)}, of ${restored.status?.backupID}`)
     } else await rebuild()
@@ -209,8 +247,30 @@ export class LostInstance {
     })
   }
 
-  #bootstrap(namespace: string): object {
-    return { bootstrap: { restore: { storeRef: { name: 'offsite' }, instance: `${namespace}/${name}`, backupID: 'Latest' } } }
+  /** Does `cluster-is-gone.md` in a new namespace, with nothing but what is kept outside of a cluster. */
+  async #rebuild(before: string): Promise<void> {
+    const { api, endpoint } = this.#site
+    const { bucket, credentials, identity, recipients } = this.#access
+    this.#namespace = `rebuilt-${randomBytes(3).toString('hex')}`
+    await using page = await PageWalk.begin('cluster-is-gone', this.#place)
+    await page.run('create namespace')
+    await page.keep('access-key-id', credentials.accessKeyId)
+    await page.keep('secret-access-key', credentials.secretAccessKey)
+    await page.keep('identity', identity)
+    await page.run('secret generic offsite-s3')
+    const where = { 'https://s3.example.org': endpoint, 'notejam-backups': bucket, 'age1daily, age1offline': recipients.join(', ') }
+    await page.apply('kind: NotejamBackupStore', where)
+    await this.engine.start(this.#place)
+    await createCertificate(api, this.#namespace, name)
+    await api.create(this.#object(this.#bootstrap(page, before)))
+    await page.run('condition=Ready', { '--timeout=30m': '--timeout=5m' })
+    page.end()
+  }
+
+  /** Fields of the spec, as the page has them. */
+  #bootstrap(page: PageWalk, namespace: string): object {
+    const { spec } = page.read('bootstrap:', { 'notejam-gone': namespace }) as { readonly spec: object }
+    return spec
   }
 
   #nextName(what: string): string {
@@ -227,10 +287,26 @@ export class LostInstance {
     return found
   }
 
-  async #restore(mode: 'InPlace' | 'Verify') {
-    const source = { storeRef: { name: 'offsite' }, backupID: 'Latest' }
-    const spec = { instanceRef: { name }, mode, source, ...(mode === 'InPlace' ? { confirm: name } : {}) }
+  async #try(): Promise<Run> {
+    const spec = { instanceRef: { name }, mode: 'Verify', source: { storeRef: { name: 'offsite' }, backupID: 'Latest' } }
     return await runToEnd(this.#site.api, restoreType, { namespace: this.#namespace, name: this.#nextName('restore'), spec }, 300_000)
+  }
+
+  /** As `restore-everything.md` says. */
+  async #restoreInPlace(): Promise<Run> {
+    await using page = await PageWalk.begin('restore-everything', this.#place)
+    const restore = this.#nextName('restore')
+    const named = { 'back-to-last-night': restore }
+    await page.apply('mode: InPlace', named)
+    try {
+      await page.run('njr/back-to-last-night', named)
+    } catch (error) {
+      const { status } = (await this.#site.api.get<Run>(restoreType, restore, this.#namespace)) ?? {}
+      throw new Error(`${restore} did not end well: ${JSON.stringify(status)}`, { cause: error })
+    }
+    const restored = await this.#site.api.get<Run>(restoreType, restore, this.#namespace)
+    if (restored === undefined) throw new Error(`${restore} is gone`)
+    return restored
   }
 
   /** Until nothing of a deleted instance is there that one of the same name would need for itself. */

@@ -33,7 +33,10 @@ async function ground(store: ObjectStore, progress: Progress): Promise<Ground> {
     const mariadb = (await publishImage('mariadb', cluster.registry, { progress })).reference
     const { api, ingressUrl, kubeconfig } = cluster
     const images = { ...started.images, mariadb }
-    return { site: { api, kubectl: await kubectlFor(kubeconfig), ingressUrl, images, endpoint: door.endpoint }, [Symbol.asyncDispose]: end }
+    return {
+      site: { api, kubectl: await kubectlFor(kubeconfig), kubeconfig, ingressUrl, images, endpoint: door.endpoint },
+      [Symbol.asyncDispose]: end,
+    }
   } catch (error) {
     await end()
     throw error
@@ -45,6 +48,7 @@ async function loseAndRecover(lost: LostInstance, told: (recovery: Recovery) => 
   const flipped = await lost.flipByte()
   told(flipped)
   await lost.letGo(flipped.archive)
+  await lost.loseKey()
   told(await lost.loseNotes())
   told(await lost.loseDatabase())
   told(await lost.loseVolume())
