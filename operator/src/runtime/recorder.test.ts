@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import type { Client } from '../kube/client.ts'
 import type { KubeObject } from '../kube/object.ts'
@@ -6,6 +8,9 @@ import { EventRecorder } from './recorder.ts'
 import { openFence } from './election.ts'
 import { silentLogger } from './log.ts'
 import { VirtualClock } from './virtual-clock.ts'
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
 
 interface Written {
   readonly call: 'create' | 'patch'
@@ -68,6 +73,27 @@ describe('many events', () => {
     await recorder.flush()
 
     expect(atOnce).toBe(1)
+  })
+
+  it('keep nothing of the objects that they are about while they wait', async () => {
+    const { recorder, hold } = build()
+    const letGo = hold()
+    const told = (name: string): WeakRef<KubeObject> => {
+      const about = object(name)
+      recorder.event(about, { ...event('no'), related: about })
+      recorder.event(about, { ...event('no'), related: about })
+      return new WeakRef(about)
+    }
+
+    const waiting = Array.from({ length: 20 }, (_, index) => told(`a${index}`))
+    // Objects live at least until the turn in which they were seen is over.
+    await new Promise((resolve) => setImmediate(resolve))
+    collect()
+    const kept = waiting.filter((reference) => reference.deref() !== undefined)
+    letGo()
+    await recorder.flush()
+
+    expect(kept).toEqual([])
   })
 
   it('rest in between four times as long as a write took, but not at the end', async () => {

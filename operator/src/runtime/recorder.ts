@@ -1,6 +1,6 @@
 import type { Client } from '../kube/client.ts'
 import { isNamespaceTerminating, isNotFound } from '../kube/errors.ts'
-import type { KubeObject } from '../kube/object.ts'
+import type { AppliedObject, KubeObject } from '../kube/object.ts'
 import { Limiter } from '../kube/limiter.ts'
 import { resources } from '../kube/resource.ts'
 import { TokenBucket } from './backoff.ts'
@@ -124,7 +124,9 @@ export class EventRecorder implements Recorder {
       return
     }
     if (subject.series.size >= seriesKept) subject.series.delete(subject.series.keys().next().value ?? '')
-    const written = this.#write('created', () => this.#create(regarding, event))
+    // Before it waits, an event becomes what is written: in line it must not keep whole objects, of which thousands would be most of the memory.
+    const body = this.#bodyOf(regarding, event)
+    const written = this.#write('created', () => this.#create(body))
     subject.series.set(key, { written, count: 1, lastAt: now, lastWrittenAt: now })
     void this.#dropFailed(subject, key, written)
   }
@@ -141,11 +143,12 @@ export class EventRecorder implements Recorder {
     // The second occurrence makes it a series at once; from then on only the half-hourly refresh is written.
     if (series.count > 2 && now - series.lastWrittenAt < seriesRefreshMs) return
     series.lastWrittenAt = now
+    const namespace = namespaceFor(regarding)
     void this.#write('series', async () => {
       const name = await series.written
       if (name === undefined) return undefined
       const body = { series: { count: series.count, lastObservedTime: microTime(this.#options.clock.now()) } }
-      const key = { namespace: namespaceFor(regarding), name }
+      const key = { namespace, name }
       await this.#inTurn(() => this.#options.client.patch(resources.events, key, body, this.#callOptions()))
       return name
     })
@@ -156,19 +159,23 @@ export class EventRecorder implements Recorder {
     if ((await written) === undefined) subject.series.delete(key)
   }
 
-  async #create(regarding: KubeObject, event: EventOptions): Promise<string> {
-    const { client, clock, reportingController, reportingInstance } = this.#options
+  async #create(body: AppliedObject): Promise<string> {
+    await this.#inTurn(() => this.#options.client.create(resources.events, body, this.#callOptions()))
+    return body.metadata.name
+  }
+
+  #bodyOf(regarding: KubeObject, event: EventOptions): AppliedObject {
+    const { clock, reportingController, reportingInstance } = this.#options
     const at = clock.now()
     // Deterministic length, unique for the process and moment; names of objects have up to 253 characters.
     const name = `${regarding.metadata.name.slice(0, 200)}.${hashJson([reportingInstance, at, this.#sequence++])
       .toLowerCase()
       .replaceAll(/[^a-z0-9]/g, '0')
       .slice(0, 16)}`
-    const namespace = namespaceFor(regarding)
     const body = {
       apiVersion: 'events.k8s.io/v1',
       kind: 'Event',
-      metadata: { name, namespace },
+      metadata: { name, namespace: namespaceFor(regarding) },
       eventTime: microTime(at),
       type: event.type,
       reason: event.reason,
@@ -179,8 +186,7 @@ export class EventRecorder implements Recorder {
       reportingController,
       reportingInstance,
     }
-    await this.#inTurn(() => client.create(resources.events, body, this.#callOptions()))
-    return name
+    return body
   }
 
   async #inTurn(send: () => Promise<unknown>): Promise<void> {
