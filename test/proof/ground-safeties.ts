@@ -5,7 +5,7 @@ const safeties: readonly Safety[] = [
   {
     name: 'a foreign Deployment stops everything, the migration too',
     file: 'operator/src/instance/observe.ts',
-    from: 'await findForeignWorkload(deployment, key, context)',
+    from: 'await findForeignWorkload(deployment ?? job, key, context)',
     to: 'undefined',
     test: 'test/control-plane/instance.test.ts',
     title: 'leaves a foreign Deployment of its name alone',
@@ -13,7 +13,7 @@ const safeties: readonly Safety[] = [
   {
     name: 'writes only when something changed',
     file: 'operator/src/runtime/applier.ts',
-    from: 'intent.createOnly === true || this.#isUnchanged(intent, live)',
+    from: 'intent.createOnly === true || this.#isUnchanged(intent, complete, live)',
     to: 'intent.createOnly === true',
     test: 'test/control-plane/instance-faults.test.ts',
     title: 'writes nothing at rest, nor after a restart',

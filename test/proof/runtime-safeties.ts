@@ -80,10 +80,26 @@ const safeties: readonly Safety[] = [
   {
     name: 'writes only when something changed',
     file: `${unit}/applier.ts`,
-    from: 'intent.createOnly === true || this.#isUnchanged(intent, live)',
+    from: 'intent.createOnly === true || this.#isUnchanged(intent, complete, live)',
     to: 'intent.createOnly === true',
     test: `${tier}/runtime.test.ts`,
     title: 'writes nothing when nothing is to be done, after a restart too',
+  },
+  {
+    name: 'an optional resource is not asked for while its definition is not there',
+    file: `${unit}/until-served.ts`,
+    from: 'definition.store.size === 0 ? undefined : ',
+    to: '',
+    test: `${unit}/informers.test.ts`,
+    title: 'keeps nobody waiting, and is not asked for while its definition is not there',
+  },
+  {
+    name: 'events that wait keep no objects',
+    file: `${unit}/recorder.ts`,
+    from: '() => this.#create(body)',
+    to: '() => this.#create({ ...body, ...regarding, ...body })',
+    test: `${unit}/recorder.test.ts`,
+    title: 'keep nothing of the objects that they are about while they wait',
   },
   {
     name: 'what is not in the cache is created, never taken over',
