@@ -28,6 +28,19 @@ export interface LoadResult extends LoadState {
   readonly missing: readonly string[]
 }
 
+/** Failures by what they were, with their number and the first and the last moment at which such a request was sent. */
+export function describeFailures(loads: readonly LoadState[]): string {
+  const kinds = Map.groupBy(
+    loads.flatMap(({ failures }) => failures),
+    ({ error }) => error.replaceAll(/\d{2,}\//g, 'N/'),
+  )
+  const lines = [...kinds].map(([error, all]) => {
+    const moments = all.map(({ sentAt }) => sentAt.slice(11, 23)).toSorted()
+    return `${all.length} × ${error} (${moments[0]} to ${moments.at(-1)})`
+  })
+  return lines.join('; ').slice(0, 1_500)
+}
+
 /** Requests that go on until `stop`: four reads to one write, in open loop, on keep-alive connections, without a repetition. */
 export interface SteadyLoad {
   state(): Promise<LoadState>
