@@ -117,8 +117,6 @@ export class LostInstance {
     const archive = await this.#bucket.find(taken?.status?.backupID ?? '')
     if (archive === undefined || tried?.status?.backupID !== archive.id)
       throw new Error(`the archive ${taken?.status?.backupID} was not tried, but ${tried?.status?.backupID}`)
-    const differences = differencesOf(this.#newest, archive)
-    if (differences.length > 0) throw new Error(differences.join('; '))
     this.#access = { ...this.#access, identity: await page.kept('identity'), recipients: archive.manifest.recipients }
     this.#kept = archive
   }
