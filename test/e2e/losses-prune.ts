@@ -37,6 +37,8 @@ export async function pruneNow({ api, namespace }: LossPlace, name: string): Pro
     },
     { what: `${name} ending`, timeoutMs: 120_000, intervalMs: 250 },
   )
+  // Nobody else deletes it, and its pod would keep the volume of SQLite.
+  await api.delete({ apiVersion: 'batch/v1', kind: 'Job' }, name, namespace)
   if (exitCode !== 0) throw new Error(`${name} ended with ${exitCode}: ${message}`)
   return JSON.parse(message.trim().split('\n').at(-1) ?? '') as Pruned
 }
