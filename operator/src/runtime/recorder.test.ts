@@ -118,6 +118,24 @@ describe('many events', () => {
   })
 })
 
+it('does not rest any more once an event was a minute in line', async () => {
+  const { clock, recorder, written, hold } = build()
+  const letGo = hold()
+  for (let index = 0; index < 3; index++) recorder.event(object(`a${index}`), event('no'))
+  await clock.advance(60_000)
+  letGo()
+  await clock.advance(0)
+  const letGoAgain = hold()
+  // The first was not in line: the rest after it is as long as ever.
+  await clock.advance(240_000)
+  const rested = written.length
+  await clock.advance(1000)
+  letGoAgain()
+  await clock.advance(0)
+
+  expect([rested, written.length]).toEqual([1, 3])
+})
+
 describe('series', () => {
   it('writes the first, makes a series of the second, and then only refreshes every 30 minutes', async () => {
     const { clock, recorder, written } = build()

@@ -76,9 +76,10 @@ const pendingLimit = 4000
 const writesInFlight = 1
 /**
  * After each write the next one waits so many times as long as it took: a server that is slow is busy with more important things. The longer the line, the
- * less is waited, so that nothing is dropped for it.
+ * less is waited, so that nothing is dropped for it; and not at all once an event was a minute in line, so that people are told while it matters.
  */
 const restFactor = 4
+const longestLineMs = 60_000
 /** How often what has become worthless is looked for: series that ended, and objects whose budgets are full again. */
 const sweepMs = 60_000
 /** Kinds of event of one object that are told apart. */
@@ -191,13 +192,15 @@ export class EventRecorder implements Recorder {
 
   async #inTurn(send: () => Promise<unknown>): Promise<void> {
     const { clock } = this.#options
+    const queued = clock.monotonic()
     const release = await this.#turns.acquire()
     const started = clock.monotonic()
-    await send().finally(() => void this.#rest(clock.monotonic() - started).then(release))
+    await send().finally(() => void this.#rest(clock.monotonic() - started, started - queued).then(release))
   }
 
-  /** Resolves when the next write may leave, after one that took so many milliseconds. */
-  async #rest(tookMs: number): Promise<void> {
+  /** Resolves when the next write may leave, after one that took so many milliseconds, and was so long in line. */
+  async #rest(tookMs: number, queuedMs: number): Promise<void> {
+    if (queuedMs >= longestLineMs) return
     const waitMs = tookMs * restFactor * Math.max(0, 1 - this.#pending / pendingLimit)
     if (waitMs <= 0) return
     await sleep(this.#options.clock, waitMs, this.#hurry.signal).catch(() => {})
