@@ -1,6 +1,7 @@
 import type { BackupStatus, NotejamBackup } from '../api/notejam.ts'
 import { condition, type ReasonOf } from '../api/reasons.ts'
 import { findCondition, metaTime, setCondition } from '../runtime/conditions.ts'
+import { instanceGraceMs, lostAfterMs, patienceOf } from './patience.ts'
 import { readBackupReport } from './report.ts'
 import type { RunState } from './run-state.ts'
 
@@ -28,13 +29,6 @@ export interface BackupPlan {
   /** When to look again, where no watch tells; milliseconds since the epoch. */
   readonly wakeAt: number | undefined
 }
-
-/** How long a NotejamBackup waits for an instance that is not there: they may be applied together, in any order. */
-const instanceGraceMs = 300_000
-/** How long a run waits for something that is missing, in milliseconds from its creation: longer, and it would say `Unknown` for good. */
-export const startWithinMs = 3_600_000
-/** How long after its deadline a run is taken for lost: the Job controller has ended it long before, unless its node is away. */
-const lostAfterMs = 60_000
 
 /** Whether a run has come to its end, good or bad: nothing changes it then. */
 export function hasEnded(status: { readonly conditions?: BackupStatus['conditions'] } | undefined): boolean {
@@ -103,15 +97,9 @@ function succeeded(observation: BackupObservation, run: Extract<RunState, { type
 
 function pending(observation: BackupObservation, waitsFor: string): BackupPlan {
   const { backup, lacks = false, now } = observation
-  if (!lacks) return working(observation, 'Pending', waitsFor, undefined)
-  const endsAt = Date.parse(backup.metadata.creationTimestamp ?? metaTime(now)) + startWithinMs
-  if (now < endsAt) return working(observation, 'Pending', waitsFor, endsAt)
-  return end(
-    observation,
-    'False',
-    'NotStarted',
-    `For an hour it could not begin: ${waitsFor}. Create another NotejamBackup when that is there`,
-  )
+  const patience = patienceOf(backup, waitsFor, lacks, now)
+  if (patience.type === 'Over') return end(observation, 'False', 'NotStarted', patience.message)
+  return working(observation, 'Pending', waitsFor, patience.until)
 }
 
 function withoutInstance(observation: BackupObservation): BackupPlan {

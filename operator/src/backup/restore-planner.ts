@@ -1,7 +1,8 @@
 import type { LastRestore, NotejamRestore, Operation, RestoreStatus } from '../api/notejam.ts'
 import { condition, conditionReasons, type ReasonOf } from '../api/reasons.ts'
 import { metaTime, setCondition } from '../runtime/conditions.ts'
-import { hasEnded, startWithinMs } from './backup-planner.ts'
+import { hasEnded } from './backup-planner.ts'
+import { instanceGraceMs, lostAfterMs, patienceOf } from './patience.ts'
 import type { Report, RunState } from './run-state.ts'
 
 /** Everything that the status of a NotejamRestore depends on. */
@@ -28,11 +29,6 @@ export interface RestorePlan {
   readonly status: RestoreStatus
   readonly job: 'Leave' | 'Create' | 'Delete'
 }
-
-/** How long a NotejamRestore waits for an instance that is not there: they may be applied together, in any order. */
-const instanceGraceMs = 300_000
-/** How long after its deadline a Job is taken for lost. */
-const lostAfterMs = 60_000
 
 /** Finds the next step of a NotejamRestore. Pure: the same observation gives the same step. */
 export function planRestore(observation: RestoreObservation): RestorePlan {
@@ -117,14 +113,9 @@ function planJob(observation: RestoreObservation): RestorePlan {
 
 function pending(observation: RestoreObservation, waitsFor: string): RestorePlan {
   const { restore, lacks = false, now } = observation
-  const isOver = now >= Date.parse(restore.metadata.creationTimestamp ?? metaTime(now)) + startWithinMs
-  if (!lacks || !isOver) return say(observation, 'Unknown', 'Pending', waitsFor)
-  return end(
-    observation,
-    'False',
-    'NotStarted',
-    `For an hour it could not begin: ${waitsFor}. Create another NotejamRestore when that is there`,
-  )
+  const patience = patienceOf(restore, waitsFor, lacks, now)
+  if (patience.type === 'Over') return end(observation, 'False', 'NotStarted', patience.message)
+  return say(observation, 'Unknown', 'Pending', waitsFor)
 }
 
 /** What the Job of a restore that is not in place does. */

@@ -1,9 +1,9 @@
-import { annotations, childMetadata, childName } from '../../api/labels.ts'
+import { childName } from '../../api/labels.ts'
 import type { NotejamRestore } from '../../api/notejam.ts'
 import type { DynamicObject } from '../../kube/object.ts'
-import { dataJobSpec, finishedSeconds } from './backup-job.ts'
-import { dataContainer, dataPod, runAnnotation, type DataPodInput } from './data-pod.ts'
-import { archiveArguments, lockSeconds, type ArchiveChoice } from './restore-job.ts'
+import { dataJob, lockSeconds } from './data-job.ts'
+import { dataContainer, type DataPodInput } from './data-pod.ts'
+import { archiveArguments, type ArchiveChoice } from './restore-job.ts'
 import { scratchURL, withScratchServer } from './scratch-server.ts'
 import type { NamedStore } from './store-pod.ts'
 
@@ -17,7 +17,7 @@ export interface RecoverJobInput extends DataPodInput {
 
 /** The Job of a NotejamRestore of mode Select: it reads the archive into a throw-away server, and puts notes back beside those that are served. */
 export function buildRecoverJob(input: RecoverJobInput): DynamicObject {
-  const { instance, restore, archive, source, image } = input
+  const { instance, restore, archive, source } = input
   const { deadlineSeconds = 14_400, select } = restore.spec
   const stores = [['STORE_', source] as const]
   const times = ['--wait', String(lockSeconds), '--deadline', String(deadlineSeconds)]
@@ -31,20 +31,8 @@ export function buildRecoverJob(input: RecoverJobInput): DynamicObject {
   })
   const used = stores.map(([role, store]) => [role, store, 'Read'] as const)
   const name = childName(instance.metadata.name, `recover-${(restore.metadata.uid ?? '').slice(0, 8)}`)
-  return {
-    apiVersion: 'batch/v1',
-    kind: 'Job',
-    metadata: childMetadata(instance, 'backup', name, { [runAnnotation]: 'recover', [annotations.image]: image }),
-    spec: {
-      ...dataJobSpec('recover', deadlineSeconds),
-      ttlSecondsAfterFinished: finishedSeconds,
-      template: dataPod(input, {
-        ...{ run: 'recover', deadlineSeconds, stores: used, database: true },
-        ...withScratchServer(input),
-        containers: [container],
-      }),
-    },
-  }
+  const pod = { run: 'recover', deadlineSeconds, stores: used, database: true, ...withScratchServer(input), containers: [container] }
+  return dataJob(input, name, pod)
 }
 
 /**

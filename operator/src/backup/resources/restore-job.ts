@@ -1,7 +1,6 @@
-import { annotations, childMetadata } from '../../api/labels.ts'
 import type { DynamicObject } from '../../kube/object.ts'
-import { dataJobSpec } from './backup-job.ts'
-import { dataContainer, dataPod, runAnnotation, type DataPodInput } from './data-pod.ts'
+import { dataJob, lockSeconds } from './data-job.ts'
+import { dataContainer, type DataPodInput } from './data-pod.ts'
 import type { NamedStore } from './store-pod.ts'
 
 /** Which archive is meant. */
@@ -26,12 +25,9 @@ export interface RestoreJobInput extends DataPodInput {
   readonly operationID: string
 }
 
-/** Seconds that a command which writes waits for the lock of the database. */
-export const lockSeconds = 60
-
 /** The Job that puts an archive in the place of the data, as a whole or not at all. */
 export function buildRestoreJob(input: RestoreJobInput): DynamicObject {
-  const { instance, archive, source, name, operationID, image, bootstrap, recipient, deadlineSeconds } = input
+  const { instance, archive, source, name, operationID, bootstrap, recipient, deadlineSeconds } = input
   const stores = [['SOURCE_STORE_', source] as const]
   const how = bootstrap ? ['--bootstrap'] : ['--confirm', instance.metadata.name]
   const container = dataContainer(input, {
@@ -42,17 +38,8 @@ export function buildRestoreJob(input: RestoreJobInput): DynamicObject {
     database: true,
     environment: recipient === undefined ? [] : [{ name: 'SECRET_KEY_RECIPIENT', value: recipient }],
   })
-  const notes = { [runAnnotation]: 'restore', [annotations.release]: operationID, [annotations.image]: image }
   const used = stores.map(([role, store]) => [role, store, 'Read'] as const)
-  return {
-    apiVersion: 'batch/v1',
-    kind: 'Job',
-    metadata: childMetadata(instance, 'backup', name, notes),
-    spec: {
-      ...dataJobSpec('restore', deadlineSeconds),
-      template: dataPod(input, { run: 'restore', deadlineSeconds, stores: used, database: true, containers: [container] }),
-    },
-  }
+  return dataJob(input, name, { run: 'restore', deadlineSeconds, stores: used, database: true, containers: [container] }, operationID)
 }
 
 /** The flags by which a command is told which archive is meant. */

@@ -1,8 +1,6 @@
-import { annotations, childMetadata } from '../../api/labels.ts'
 import type { DynamicObject } from '../../kube/object.ts'
-import { dataJobSpec } from './backup-job.ts'
-import { dataContainer, dataPod, runAnnotation, type DataPodInput } from './data-pod.ts'
-import { lockSeconds } from './restore-job.ts'
+import { dataJob, lockSeconds } from './data-job.ts'
+import { dataContainer, type DataPodInput } from './data-pod.ts'
 import type { NamedStore } from './store-pod.ts'
 
 /** Where the masked copy comes from that a database begins with. */
@@ -27,7 +25,7 @@ export interface SeedJobInput extends DataPodInput {
  * at all.
  */
 export function buildSeedJob(input: SeedJobInput): DynamicObject {
-  const { instance, source, name, operationID, image, deadlineSeconds } = input
+  const { source, name, operationID, deadlineSeconds } = input
   const from = ['--from', source.instance, '--backup', source.backupID]
   const container = dataContainer(input, {
     name: 'seed',
@@ -36,15 +34,6 @@ export function buildSeedJob(input: SeedJobInput): DynamicObject {
     stores: [['SOURCE_STORE_', source.store]],
     database: true,
   })
-  const notes = { [runAnnotation]: 'seed', [annotations.release]: operationID, [annotations.image]: image }
   const stores = [['SOURCE_STORE_', source.store, 'Read']] as const
-  return {
-    apiVersion: 'batch/v1',
-    kind: 'Job',
-    metadata: childMetadata(instance, 'backup', name, notes),
-    spec: {
-      ...dataJobSpec('seed', deadlineSeconds),
-      template: dataPod(input, { run: 'seed', deadlineSeconds, stores, database: true, containers: [container] }),
-    },
-  }
+  return dataJob(input, name, { run: 'seed', deadlineSeconds, stores, database: true, containers: [container] }, operationID)
 }

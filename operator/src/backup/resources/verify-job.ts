@@ -2,7 +2,7 @@ import { annotations, childMetadata, childName } from '../../api/labels.ts'
 import type { NotejamRestore } from '../../api/notejam.ts'
 import type { DynamicObject } from '../../kube/object.ts'
 import { buildVerification } from './backup-cron-jobs.ts'
-import { dataJobSpec, finishedSeconds } from './backup-job.ts'
+import { dataJobSpec, finishedSeconds } from './data-job.ts'
 import { runAnnotation, type DataPodInput } from './data-pod.ts'
 import type { NamedStore } from './store-pod.ts'
 
