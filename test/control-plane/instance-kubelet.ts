@@ -98,6 +98,10 @@ export class FakeKubelet {
   readonly #namespace: string
   readonly #tags = new Map<string, string>()
   readonly #stop = new AbortController()
+  /** How containers ended, by UID of their pod and name: one that has run does not run again because its pod is seen late. */
+  readonly #endings = new Map<string, PodStatus>()
+  /** Containers that served or ended, so named. */
+  readonly #noted = new Set<string>()
   #appPods = 0
   /** Lets `slowmigration` images end. */
   slowMigrationsEnd = false
@@ -204,7 +208,7 @@ export class FakeKubelet {
           : this.#job(pod, container, tag, behaviour)
     if (status === undefined) return
     if (first !== undefined && begun !== undefined) {
-      this.ran.push(`${first.name} ${tag}`)
+      this.#note(pod, first, tag, begun)
       const own = { name: first.name, image, imageID: `${repository}@${digestOf(tag)}`, ready: isOver, restartCount: 0 }
       const initContainerStatuses = [{ ...own, ...begun.containerStatus }]
       await this.#api.patch(
@@ -216,7 +220,7 @@ export class FakeKubelet {
       )
       if (!isOver) return
     }
-    this.ran.push(`${container.name} ${tag}`)
+    this.#note(pod, container, tag, status)
     const base = { name: container.name, image, imageID: `${repository}@${digestOf(tag)}`, ready: false, restartCount: 0, started: true }
     const { containerStatus, ...rest } = status
     await this.#api.patch(
@@ -238,8 +242,22 @@ export class FakeKubelet {
       (container.name === 'backup' && !this.backupsEnd) ||
       (container.name === 'restore' && !this.restoresEnd)
     if (isHeld) return phase === 'Running' ? undefined : running
+    const key = `${pod.metadata.uid ?? ''}/${container.name}`
+    const known = this.#endings.get(key)
+    if (known !== undefined) return known
     const { exitCode, ...report } = this.#end(container, tag, behaviour)
-    return ended(exitCode, { command: container.name, ...report })
+    const status = ended(exitCode, { command: container.name, ...report })
+    this.#endings.set(key, status)
+    return status
+  }
+
+  /** Notes that a container runs, once for what it comes to. */
+  #note({ metadata: { uid } }: Pod, { name }: Container, tag: string, status: PodStatus): void {
+    const key = `${uid ?? ''}/${name}`
+    const isOnTheWay = status === running || status === unpullable
+    if (!isOnTheWay && this.#noted.has(key)) return
+    if (!isOnTheWay) this.#noted.add(key)
+    this.ran.push(`${name} ${tag}`)
   }
 
   /** Plays the command: what it does to the database of the scene, and what it says at its end. */

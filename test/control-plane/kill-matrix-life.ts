@@ -41,7 +41,7 @@ export interface Told {
 const spared: Fate = { deathOf: () => undefined }
 
 /** Longest time that a release may take, with its kills. */
-const releaseMs = 90_000
+const releaseMs = 180_000
 const lookMs = 150
 /** How long nothing may change until an end counts as one: the operator leaves a report for a second. */
 const quietMs = 1500

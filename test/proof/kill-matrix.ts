@@ -3,7 +3,7 @@ import { rowsOf, runKillMatrix, type KillMatrixFound, type Row } from '../contro
 import { badStories, goodStories } from '../control-plane/kill-matrix-stories.ts'
 import type { Proof } from './proof.ts'
 
-const parallel = Number(process.env['PARALLEL'] ?? 26)
+const parallel = Number(process.env['PARALLEL'] ?? 16)
 
 /** Good releases: before and after every write. Failed ones: after every write, which leaves the cluster as "before the next" does. */
 const rows: readonly Row[] = [
