@@ -89,6 +89,7 @@ describe('summariseBackups', () => {
 
         expect(before?.consecutiveFailures).toBe(ends.length - 1 - ends.lastIndexOf(true))
       }),
+      { numRuns: 30 },
     )
   })
 
