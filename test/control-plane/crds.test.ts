@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { parse } from 'yaml'
 import { beforeAll, describe, expect, inject, it } from 'vitest'
 import type { KubeObject } from '../cluster/api-client.ts'
+import { waitFor } from '../cluster/wait-for.ts'
 import { controlPlaneApi } from '../support/control-plane.ts'
 import { applyCrds } from '../support/crds.ts'
 import { kubectlFor } from '../support/kubectl.ts'
@@ -158,7 +159,11 @@ describe('kubectl', () => {
     await applyCrds(api)
     const kubectl = await kubectlFor(inject('controlPlane').kubeconfig)
 
-    const text = await kubectl.run(['explain', 'nj.spec.database.sqlite.storage'])
+    // kubectl looks short names up in what it has kept of the server, and reads that anew after it has failed.
+    const text = await waitFor(async () => await kubectl.run(['explain', 'nj.spec.database.sqlite.storage']), {
+      what: 'the API explained',
+      timeoutMs: 30_000,
+    })
 
     expect(text).toContain('size\t<string>')
     expect(text.replaceAll(/\s+/g, ' ')).toContain('size of the volume; 1Gi if not given.')

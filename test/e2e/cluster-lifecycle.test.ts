@@ -99,7 +99,9 @@ describe('a cluster of three nodes', () => {
   })
 
   test('reaches a Service by its name and every pod by its address, which stays as it is', async () => {
-    const answer = JSON.parse(await get('http://echo:8080/')) as { readonly node: string; readonly peer: string }
+    // A Service that is a moment old is not yet known to DNS and to every node.
+    const text = await waitFor(async () => await get('http://echo:8080/'), { what: 'an answer of the Service', timeoutMs: 15_000 })
+    const answer = JSON.parse(text) as { readonly node: string; readonly peer: string }
 
     expect(answer.peer).toMatch(/^10\.90\.\d+\.\d+$/)
     const pods = await cluster.api.list({ apiVersion: 'v1', kind: 'Pod' }, namespace, { labelSelector: 'app=echo' })

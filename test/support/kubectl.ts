@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path'
 import { ensureBinaries } from '../cluster/binaries.ts'
 import { runCommand } from '../cluster/command.ts'
 import { silentProgress } from '../cluster/progress.ts'
@@ -17,7 +18,9 @@ export interface Kubectl {
  */
 export async function kubectlFor(kubeconfig: string): Promise<Kubectl> {
   const { kubectl } = await ensureBinaries(['kubectl'], { progress: silentProgress })
+  // In its own folder, kubectl keeps what a server knows for hours under its address, which the next test cluster has as well.
+  const common = ['--kubeconfig', kubeconfig, '--cache-dir', join(dirname(kubeconfig), 'kubectl-cache')]
   const run = async (args: readonly string[], input?: string): Promise<string> =>
-    await runCommand(kubectl, ['--kubeconfig', kubeconfig, ...args], input === undefined ? {} : { input })
+    await runCommand(kubectl, [...common, ...args], input === undefined ? {} : { input })
   return { run, json: async <T>(args: readonly string[]) => JSON.parse(await run([...args, '-o', 'json'])) as T }
 }
