@@ -2,9 +2,10 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { createAgeKeys } from '../app/age-keys.ts'
 import type { KubeObject } from '../cluster/api-client.ts'
 import type { Run } from '../e2e/backup-store.ts'
-import { PageWalk } from '../e2e/losses-pages.ts'
 import { controlPlaneApi } from '../support/control-plane.ts'
 import { applyCrds } from '../support/crds.ts'
+import { walkLostKey } from '../support/lost-key-page.ts'
+import { PageWalk } from '../support/page-walk.ts'
 import { createStore, recipients, storeType } from './backup-scene.ts'
 import { Scene } from './instance-scene.ts'
 
@@ -42,16 +43,7 @@ describe('the pages for a bad day, step by step', () => {
     const kept = createAgeKeys()
 
     await using page = await PageWalk.begin('lost-key', { kubeconfig, namespace: scene.namespace })
-    await page.keep('identity-kept', `${kept.identity}\n`)
-    await page.run('age-keygen -o identity-new')
-    await page.run('cat identity-kept identity-new')
-    await page.run('patch njst offsite')
-    await page.apply('kind: NotejamBackup\n')
-    await page.run('njb/after-the-new-key')
-    await page.apply('kind: NotejamRestore')
-    await page.run('njr/try-the-new-key')
-
-    page.end()
+    await walkLostKey(page, kept.identity)
     const identity = await page.kept('identity')
     const written = /public key: (age1\w+)/.exec(identity)?.[1]
     const store = await api.get<Store>(storeType, 'offsite', scene.namespace)

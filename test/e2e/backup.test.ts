@@ -17,7 +17,7 @@ import {
   type Run,
   type StoreAccess,
 } from './backup-store.ts'
-import { PageWalk } from './losses-pages.ts'
+import { PageWalk } from '../support/page-walk.ts'
 import { instanceHas, instanceObject, instanceReady, urlOf } from './instance.ts'
 
 const name = 'notes'

@@ -1,7 +1,7 @@
 import type { ApiClient, KubeObject } from '../cluster/api-client.ts'
 import { waitFor } from '../cluster/wait-for.ts'
 import type { Kubectl } from '../support/kubectl.ts'
-import { PageWalk } from './losses-pages.ts'
+import { PageWalk } from '../support/page-walk.ts'
 import { startMariadb, startPostgres } from './database-servers.ts'
 
 /** Name of the instance that is lost again and again. */

@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto'
 import type { ObjectStore } from '../app/object-store.ts'
 import type { KubeObject } from '../cluster/api-client.ts'
 import { waitFor } from '../cluster/wait-for.ts'
+import { walkLostKey } from '../support/lost-key-page.ts'
 import { createNamespace, deleteNamespace } from '../support/namespace.ts'
+import { PageWalk } from '../support/page-walk.ts'
 import {
   backupType,
   createBackupStore,
@@ -16,7 +18,6 @@ import {
 import { getInstance, hostOf, instanceHas, instanceReady } from './instance.ts'
 import { ArchiveBucket, type StoredArchive } from './losses-bucket.ts'
 import { type LossEngine, type LossPlace, type LossSite, lostName as name } from './losses-engines.ts'
-import { PageWalk } from './losses-pages.ts'
 import { pruneNow } from './losses-prune.ts'
 import { Witness } from './losses-witness.ts'
 import { createCertificate, productionInstance } from './production.ts'
@@ -103,15 +104,7 @@ export class LostInstance {
   async loseKey(): Promise<void> {
     const { api } = this.#site
     await using page = await PageWalk.begin('lost-key', this.#place)
-    await page.keep('identity-kept', `${this.#access.kept}\n`)
-    await page.run('age-keygen -o identity-new')
-    await page.run('cat identity-kept identity-new')
-    await page.run('patch njst offsite')
-    await page.apply('kind: NotejamBackup\n')
-    await page.run('njb/after-the-new-key')
-    await page.apply('kind: NotejamRestore')
-    await page.run('njr/try-the-new-key')
-    page.end()
+    await walkLostKey(page, this.#access.kept)
     const taken = await api.get<Run>(backupType, 'after-the-new-key', this.#namespace)
     const tried = await api.get<Run>(restoreType, 'try-the-new-key', this.#namespace)
     const archive = await this.#bucket.find(taken?.status?.backupID ?? '')

@@ -10,21 +10,16 @@ export const restoresByInstance = 'restores-of-instance'
 /** Index of the Jobs of component `backup` by their instance. */
 export const dataJobsByInstance = 'data-jobs-of-instance'
 
-/** Indexes of NotejamBackups. */
-export const backupIndexes: Readonly<Record<string, IndexFunction<KubeObject>>> = {
-  [backupsByInstance]: (object) => {
-    const { metadata, spec } = object as NotejamBackup
-    return [keyToString({ namespace: metadata.namespace ?? '', name: spec.instanceRef.name })]
-  },
+const instanceOfRun: IndexFunction<KubeObject> = (object) => {
+  const { metadata, spec } = object as NotejamBackup | NotejamRestore
+  return [keyToString({ namespace: metadata.namespace ?? '', name: spec.instanceRef.name })]
 }
 
+/** Indexes of NotejamBackups. */
+export const backupIndexes: Readonly<Record<string, IndexFunction<KubeObject>>> = { [backupsByInstance]: instanceOfRun }
+
 /** Indexes of NotejamRestores. */
-export const restoreIndexes: Readonly<Record<string, IndexFunction<KubeObject>>> = {
-  [restoresByInstance]: (object) => {
-    const { metadata, spec } = object as NotejamRestore
-    return [keyToString({ namespace: metadata.namespace ?? '', name: spec.instanceRef.name })]
-  },
-}
+export const restoreIndexes: Readonly<Record<string, IndexFunction<KubeObject>>> = { [restoresByInstance]: instanceOfRun }
 
 /** Indexes of Jobs that backups need. */
 export const dataJobIndexes: Readonly<Record<string, IndexFunction<KubeObject>>> = { [dataJobsByInstance]: dataJobInstance }

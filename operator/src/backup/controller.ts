@@ -5,7 +5,7 @@ import type { EventReason } from '../api/reasons.ts'
 import { childIndexes, instanceOf, podsByInstance } from '../instance/indexes.ts'
 import { notejamInstances } from '../instance/kinds.ts'
 import { isNamespaceTerminating, isRefused } from '../kube/errors.ts'
-import { controllerOf, keyOf, keyToString, type ObjectKey } from '../kube/object.ts'
+import { controllerOf, keyOf, type ObjectKey } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
 import type { CacheReader } from '../runtime/cache.ts'
 import { findCondition } from '../runtime/conditions.ts'
@@ -19,6 +19,7 @@ import { notejamBackups, notejamBackupStores } from './kinds.ts'
 import { observeBackup, type SeenBackup } from './observe-backup.ts'
 import { runAnnotation } from './resources/data-pod.ts'
 import { isOver } from './run-state.ts'
+import { runsOfInstance } from './runs-of-instance.ts'
 import { buildBackupJob } from './resources/backup-job.ts'
 
 /** What the controller calls; the chart's role is made of it. */
@@ -32,6 +33,8 @@ const access: readonly AccessRule[] = [
 
 /** Seconds until a waiting backup looks again, where no watch may tell: Secrets and claims. */
 const waitSeconds = 10
+
+const runs = runsOfInstance(notejamBackups, backupsByInstance)
 
 /** The controller of NotejamBackups. */
 export function backupController(): ControllerOptions {
@@ -51,13 +54,7 @@ export function backupController(): ControllerOptions {
         map: backupOfPod,
         indexes: { [podsByInstance]: (pod) => instanceOf(pod).map((name) => `${pod.metadata.namespace ?? ''}/${name}`) },
       }),
-      source({
-        resource: notejamInstances,
-        map: (instance, cache) =>
-          cache.get(notejamInstances, keyOf(instance)) === undefined
-            ? backupsOf(cache, keyToString(keyOf(instance))).map(keyOf)
-            : unfinished(cache, keyToString(keyOf(instance))),
-      }),
+      source({ resource: notejamInstances, map: runs.concerned }),
       source({
         resource: notejamBackupStores,
         map: (store, cache) => cache.list<NotejamBackup>(notejamBackups, keyOf(store).namespace).filter(isUnfinished).map(keyOf),
@@ -74,16 +71,8 @@ function isUnfinished({ status }: NotejamBackup): boolean {
 
 /** A trial restore that has ended is told by the backup whose archive it was. */
 function concerned(cache: CacheReader, instance: string, job: Job): readonly ObjectKey[] {
-  if (job.metadata.annotations?.[runAnnotation] !== 'verify' || !isOver(job)) return unfinished(cache, instance)
-  return backupsOf(cache, instance).map(keyOf)
-}
-
-function backupsOf(cache: CacheReader, instance: string): readonly NotejamBackup[] {
-  return cache.byIndex<NotejamBackup>(notejamBackups, backupsByInstance, instance)
-}
-
-function unfinished(cache: CacheReader, instance: string): readonly ObjectKey[] {
-  return backupsOf(cache, instance).filter(isUnfinished).map(keyOf)
+  if (job.metadata.annotations?.[runAnnotation] !== 'verify' || !isOver(job)) return runs.unfinished(cache, instance)
+  return runs.all(cache, instance)
 }
 
 function backupOfPod(pod: Pod, cache: CacheReader): readonly ObjectKey[] {

@@ -10,7 +10,7 @@ import { restoreID } from '../instance/release/restore.ts'
 import { readSecrets } from '../instance/secrets.ts'
 import { isPaused } from '../instance/status.ts'
 import { isNamespaceTerminating, isRefused } from '../kube/errors.ts'
-import { controllerOf, keyOf, keyToString, type KubeObject, type ObjectKey } from '../kube/object.ts'
+import { controllerOf, keyToString, type KubeObject, type ObjectKey } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
 import type { CacheReader } from '../runtime/cache.ts'
 import { findCondition } from '../runtime/conditions.ts'
@@ -28,6 +28,7 @@ import { operationBackupName } from './resources/names.ts'
 import { buildRecoverJob, type RecoverJobInput } from './resources/recover-job.ts'
 import { buildVerifyJob } from './resources/verify-job.ts'
 import { readRun } from './run-state.ts'
+import { runsOfInstance } from './runs-of-instance.ts'
 import { readStores } from './stores.ts'
 
 /** What the controller calls; the chart's role is made of it. */
@@ -42,25 +43,21 @@ const access: readonly AccessRule[] = [
 /** Seconds until a restore that has not ended is looked at again, where no watch may tell: Secrets, claims and deadlines. */
 const lookSeconds = 10
 
+const runs = runsOfInstance(notejamRestores, restoresByInstance)
+
 /** The controller of NotejamRestores. One in place is an operation of its instance; this says how far that is. A trial and a selection have a Job each. */
 export function restoreController(): ControllerOptions {
   return {
     name: 'notejamrestore',
     primary: { resource: notejamRestores, indexes: restoreIndexes },
     sources: [
-      source({
-        resource: notejamInstances,
-        map: (instance, cache) =>
-          cache.get(notejamInstances, keyOf(instance)) === undefined
-            ? restoresOf(cache, keyToString(keyOf(instance))).map(keyOf)
-            : unfinished(cache, keyToString(keyOf(instance))),
-      }),
+      source({ resource: notejamInstances, map: runs.concerned }),
       source({ resource: notejamBackupStores, map: 'none' }),
       source({ resource: notejamBackups, map: 'none', indexes: backupIndexes }),
       source<Job>({
         resource: resources.jobs,
         labelSelector: managedBySelector,
-        map: (job, cache) => dataJobInstance(job).flatMap((instance) => unfinished(cache, instance)),
+        map: (job, cache) => dataJobInstance(job).flatMap((instance) => runs.unfinished(cache, instance)),
         indexes: { ...childIndexes(resources.jobs), ...dataJobIndexes },
       }),
       source<Pod>({
@@ -68,7 +65,7 @@ export function restoreController(): ControllerOptions {
         labelSelector: managedBySelector,
         map: (pod, cache) =>
           pod.metadata.labels?.['app.kubernetes.io/component'] === 'backup'
-            ? instanceOf(pod).flatMap((name) => unfinished(cache, keyToString({ namespace: pod.metadata.namespace ?? '', name })))
+            ? instanceOf(pod).flatMap((name) => runs.unfinished(cache, keyToString({ namespace: pod.metadata.namespace ?? '', name })))
             : [],
         indexes: { [podsByInstance]: (pod) => instanceOf(pod).map((name) => `${pod.metadata.namespace ?? ''}/${name}`) },
       }),
@@ -76,16 +73,6 @@ export function restoreController(): ControllerOptions {
     access,
     reconcile: reconcileRestore,
   }
-}
-
-function unfinished(cache: CacheReader, instance: string): readonly ObjectKey[] {
-  return restoresOf(cache, instance)
-    .filter(({ status }) => !hasEnded(status))
-    .map(keyOf)
-}
-
-function restoresOf(cache: CacheReader, instance: string): readonly NotejamRestore[] {
-  return cache.byIndex<NotejamRestore>(notejamRestores, restoresByInstance, instance)
 }
 
 async function reconcileRestore(request: ObjectKey, context: ReconcileContext): Promise<Result> {

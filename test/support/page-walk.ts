@@ -5,7 +5,7 @@ import { parse } from 'yaml'
 import { ensureBinaries } from '../cluster/binaries.ts'
 import { runCommand } from '../cluster/command.ts'
 import { silentProgress } from '../cluster/progress.ts'
-import { HowToPage } from '../support/how-to-page.ts'
+import { HowToPage } from './how-to-page.ts'
 
 /** Where a person stands who does a page: a cluster, and what the page calls `notejam-prod`. */
 export interface PagePlace {
