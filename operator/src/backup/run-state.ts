@@ -9,7 +9,7 @@ export type Report = Readonly<Record<string, unknown>>
 /** How the run of a data command is doing, as its Job and their pods show it. */
 export type RunState =
   | { readonly type: 'Absent' }
-  /** `problem`: what keeps its pod. */
+  /** `problem`: what keeps its pod, or what became of the try before. */
   | { readonly type: 'Active'; readonly problem?: string }
   /** Without a report the pod was collected before it was read. */
   | { readonly type: 'Succeeded'; readonly report: Report | undefined; readonly digest?: string; readonly finishedAt?: string }
@@ -54,12 +54,13 @@ export function readRun(job: Job | undefined, pods: readonly Pod[], container: s
   if (good !== undefined) return succeeded(good)
   if (hasCondition(job, 'Complete')) return { type: 'Succeeded', report: undefined }
   const failure = job.status?.conditions?.find(({ type, status }) => status === 'True' && (type === 'Failed' || type === 'FailureTarget'))
-  if (failure === undefined) {
-    const problem = pods.map((pod) => findPodProblem(pod)?.message).find((message) => message !== undefined)
-    return { type: 'Active', ...(problem === undefined ? {} : { problem }) }
-  }
   const ends = statuses.flatMap(({ state }) => state?.terminated ?? [])
   const last = ends.toSorted((a, b) => (a.finishedAt ?? '').localeCompare(b.finishedAt ?? '')).at(-1)
+  if (failure === undefined) {
+    const tried = last === undefined ? undefined : `A try failed with ${describeEnd(last)}; it is tried again`
+    const problem = pods.map((pod) => findPodProblem(pod)?.message).find((message) => message !== undefined) ?? tried
+    return { type: 'Active', ...(problem === undefined ? {} : { problem }) }
+  }
   const finishedAt = last?.finishedAt ?? failure.lastTransitionTime
   const when = finishedAt === undefined ? {} : { finishedAt }
   const tooLate = failure.reason === 'DeadlineExceeded' || pods.some(({ status }) => status?.reason === 'DeadlineExceeded')

@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest'
+import type { Job, Pod } from '../api/objects.ts'
+import { readRun } from './run-state.ts'
+
+const jobOf = (type?: string): Job => ({
+  apiVersion: 'batch/v1',
+  kind: 'Job',
+  metadata: { name: 'notes-backup' },
+  spec: { template: { spec: { containers: [] } } },
+  status: type === undefined ? {} : { conditions: [{ type, status: 'True' }] },
+})
+const podOf = (name: string, terminated?: { readonly exitCode: number; readonly finishedAt: string; readonly message?: string }): Pod => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name },
+  spec: { containers: [] },
+  status: { containerStatuses: [{ name: 'backup', state: terminated === undefined ? {} : { terminated } }] },
+})
+const refused = podOf('a', { exitCode: 7, finishedAt: '2026-11-21T00:00:10Z', message: '{"message":"store offsite: 503"}' })
+const locked = podOf('b', { exitCode: 3, finishedAt: '2026-11-21T00:01:10Z', message: '{"message":"somebody has the lock"}' })
+
+describe('readRun', () => {
+  it.each<[string, Job, readonly Pod[], object]>([
+    ['nothing has ended yet', jobOf(), [podOf('a')], { type: 'Active' }],
+    [
+      'a try failed, and another one is under way',
+      jobOf(),
+      [refused, podOf('b')],
+      { type: 'Active', problem: 'A try failed with exit code 7: store offsite: 503; it is tried again' },
+    ],
+    [
+      'the last of two that failed is told',
+      jobOf(),
+      [locked, refused],
+      { type: 'Active', problem: 'A try failed with exit code 3: somebody has the lock; it is tried again' },
+    ],
+    ['no other try comes', jobOf('Failed'), [refused], { type: 'Failed', reason: 'StoreUnavailable' }],
+    ['another try was good', jobOf(), [refused, podOf('b', { exitCode: 0, finishedAt: '2026-11-21T00:01:10Z' })], { type: 'Succeeded' }],
+  ])('%s', (_what, job, pods, expected) => {
+    expect(readRun(job, pods, 'backup')).toEqual(expect.objectContaining(expected))
+  })
+})
