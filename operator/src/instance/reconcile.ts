@@ -8,7 +8,7 @@ import { resources } from '../kube/resource.ts'
 import { findCondition } from '../runtime/conditions.ts'
 import { sameJson } from '../runtime/json.ts'
 import type { Reconcile, ReconcileContext } from '../runtime/reconciler.ts'
-import { after, done, type Result } from '../runtime/result.ts'
+import { after, done } from '../runtime/result.ts'
 import { writeStatus } from '../runtime/write-status.ts'
 import {
   applyChildren,
@@ -29,13 +29,14 @@ import { expire, finishDeletion, guardDeletion } from './deletion.ts'
 import { rolloutOf } from './deployed.ts'
 import { isOver } from './hibernation.ts'
 import { notejamInstances } from './kinds.ts'
+import { nextLook, type Unwatched } from './next-look.ts'
 import { observe, releaseOf, type Observation } from './observe.ts'
 import { PassMemory } from './pass-memory.ts'
 import { readGate } from './release/gate.ts'
 import { isSilentStep } from './release/journal.ts'
 import { planRelease } from './release/plan.ts'
 import type { ReleasePlan } from './release/types.ts'
-import { dependsOnOthers, readSecrets, type SecretsState } from './secrets.ts'
+import { readSecrets, type SecretsState } from './secrets.ts'
 import { computeStatus, isPaused } from './status.ts'
 
 /** What the reconciler of instances is built from. */
@@ -50,21 +51,11 @@ export interface InstanceReconcilerOptions {
 
 /** A week: where nobody said so, and the block is not there for the schema to fill in. */
 const defaultContractAfterSeconds = 604_800
-/** Seconds until a gate is looked at again: nothing watches other instances for it. */
-const gateIntervalSeconds = 10
-/** Longest sleep until an instant of a schedule, so that a clock that was set is noticed. */
-const longestSleepSeconds = 3600
 
 /** Seconds until the pass after one whose step no event follows: at once. */
 const againSeconds = 0.001
 /** Seconds until a pass reports what the last one left to it, should no event have started one. */
 const reportSeconds = 1
-/** Seconds until Secrets that others change are read again, which nothing watches; spread over a fifth of it. */
-const secretIntervalSeconds = 300
-/** Seconds until a pass looks again for what it misses, where no watch tells: Secrets, claims and objects of others. */
-const missingIntervalSeconds = 10
-/** Seconds between looks at what an earlier instance of the same name left. */
-const outlivedIntervalSeconds = 1
 
 /** Makes the reconciler of NotejamInstances: the story of one instance. */
 export function createInstanceReconciler({ randomKey, random, backupMetrics = noBackupMetrics }: InstanceReconcilerOptions): Reconcile {
@@ -119,7 +110,7 @@ export function createInstanceReconciler({ randomKey, random, backupMetrics = no
     if (memory.isReportDue(instance)) return after(reportSeconds)
     return !isPaused(instance) && isSilentStep(instance.status, plan)
       ? after(againSeconds)
-      : nextLook(observation, plan, hasProblems, random)
+      : nextLook(instance, unwatched(observation, plan, hasProblems), { now: observation.now, random })
   }
 }
 
@@ -260,25 +251,17 @@ function tellStall(before: NotejamInstance, status: InstanceStatus, { recorder }
   recorder.event(before, { type: 'Warning', reason, action: 'Reconcile', note: `${stalled.reason}: ${stalled.message}` })
 }
 
-function nextLook(
-  { outlived, now, hibernation, instance, backups }: Observation,
+/** What an instance waits for that no event will tell. */
+function unwatched(
+  { instance, outlived, hibernation, backups }: Observation,
   { wait, wakeAt }: ReleasePlan,
   hasProblems: boolean,
-  random: () => number,
-): Result {
-  if (outlived.length > 0) return after(outlivedIntervalSeconds)
-  if (hasProblems) return after(missingIntervalSeconds)
-  if (wait?.reason === 'WaitingForGate') return after(gateIntervalSeconds)
+): Unwatched {
   const { expiration } = instance.spec
-  const instants = [
-    wakeAt,
-    backups.summary.wakeAt,
-    hibernation.nextChange,
-    expiration === undefined ? undefined : Date.parse(expiration.time),
-  ]
-  const coming = instants
-    .filter((instant) => instant !== undefined && instant > now)
-    .map((instant) => Math.max(0.05, ((instant ?? now) - now) / 1000))
-  if (dependsOnOthers(instance)) coming.push(secretIntervalSeconds * (0.8 + 0.4 * random()))
-  return coming.length === 0 ? done : after(Math.min(longestSleepSeconds, ...coming))
+  return {
+    outlived: outlived.length > 0,
+    hasProblems,
+    waitsForGate: wait?.reason === 'WaitingForGate',
+    instants: [wakeAt, backups.summary.wakeAt, hibernation.nextChange, expiration === undefined ? undefined : Date.parse(expiration.time)],
+  }
 }
