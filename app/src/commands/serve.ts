@@ -6,10 +6,12 @@ import type { AppContext } from '../context.ts'
 import { createHousekeeping } from '../db/housekeeping.ts'
 import { migrations } from '../db/migrations/all.ts'
 import { openDatabase, type OpenDatabase } from '../db/open-database.ts'
+import { serveLimits } from '../db/pool-limits.ts'
 import { withAccessLog } from '../http/access-log.ts'
 import { createGracefulStop } from '../http/graceful-stop.ts'
 import { createOpsServer } from '../http/ops.ts'
-import { cachedReadiness, checkReadiness, type Readiness } from '../http/readiness.ts'
+import { patientReadiness } from '../http/patient-readiness.ts'
+import { cachedReadiness, checkReadiness, timedReadiness, type Readiness } from '../http/readiness.ts'
 import { createHttpServer, listen } from '../http/server.ts'
 import { yieldThreadPool } from '../http/yield-thread-pool.ts'
 import { createOutbox } from '../mail/database-outbox.ts'
@@ -18,7 +20,8 @@ import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
 import { startTracing } from '../telemetry/tracing.ts'
 import { version } from '../version.ts'
 
-const readinessLimits = { freshMs: 900, timeoutMs: 2500 }
+/** The kubelet asks every two seconds and waits for three. Patience is longer than the server lets any statement run, so a busy server has answered. */
+const readinessLimits = { freshMs: 900, timeoutMs: 2500, patienceMs: serveLimits.statementMs + 5000 }
 /** Counting sessions reads an index, so it is done rarely. */
 const countEveryMs = 30_000
 
@@ -90,11 +93,16 @@ interface Watched {
   readonly isDraining: () => boolean
 }
 
-/** Readiness with its metric and one line in the log at each change. */
+/** Readiness with patience. Its metric, and one line in the log at each change, say what was seen, without any. */
 function watchReadiness({ config, database, metrics, log, isDraining }: Watched): () => Promise<Readiness> {
   let before: string | undefined
+  let schemaReadAt = Number.NEGATIVE_INFINITY
+  const onAnswer = () => {
+    schemaReadAt = performance.now()
+  }
   const check = async () => {
-    const state = await checkReadiness({ database, migrations, mustBeWritable: !config.readOnly })
+    const looking = checkReadiness({ database, migrations, mustBeWritable: !config.readOnly, onAnswer })
+    const state = await timedReadiness(looking, readinessLimits.timeoutMs)
     metrics.databaseUp.set(state.ready ? 1 : 0)
     const now = state.ready ? 'Ready' : state.reason
     if (now !== before) {
@@ -103,7 +111,13 @@ function watchReadiness({ config, database, metrics, log, isDraining }: Watched)
     }
     return state
   }
-  const cached = cachedReadiness(check, readinessLimits)
+  const patient = patientReadiness({
+    check,
+    answeredAt: () => Math.max(schemaReadAt, database.poolState()?.answeredAt ?? schemaReadAt),
+    patienceMs: readinessLimits.patienceMs,
+    now: () => performance.now(),
+  })
+  const cached = cachedReadiness(patient, readinessLimits.freshMs)
   return () => (isDraining() ? Promise.resolve({ ready: false, reason: 'Draining', message: 'this process is about to end' }) : cached())
 }
 

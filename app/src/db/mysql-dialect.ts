@@ -18,6 +18,7 @@ interface PoolPart {
   used: number
   waiting: number
   evicted: number
+  answeredAt: number
 }
 
 /** A connection that remembers whether it may be used again. */
@@ -51,6 +52,8 @@ class EvictingConnection {
       if (error !== null && breaksConnection(error)) {
         this.#broken = true
         this.#pool.generation += 1
+      } else {
+        this.#pool.answeredAt = performance.now()
       }
       done?.(error, result)
     })
@@ -82,12 +85,12 @@ class EvictingPool {
   constructor(pool: Pool, { statementMs, acquireMs }: PoolLimits) {
     this.#pool = pool
     this.#acquireMs = acquireMs
-    this.#part = { statementMs, generation: 0, used: 0, waiting: 0, evicted: 0 }
+    this.#part = { statementMs, generation: 0, used: 0, waiting: 0, evicted: 0, answeredAt: Number.NEGATIVE_INFINITY }
   }
 
   get state(): PoolState {
-    const { used, waiting, evicted } = this.#part
-    return { used, waiting, evicted, idle: 0 }
+    const { used, waiting, evicted, answeredAt } = this.#part
+    return { used, waiting, evicted, answeredAt, idle: 0 }
   }
 
   getConnection(done: (error: unknown, connection?: EvictingConnection) => void): void {

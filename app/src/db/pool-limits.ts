@@ -18,10 +18,12 @@ export const serveLimits: PoolLimits = { connectMs: 5000, acquireMs: 5000, state
 /** What a job wants: its statements may take as long as they need. */
 export const jobLimits: PoolLimits = { ...serveLimits, acquireMs: 30_000, statementMs: 0 }
 
-/** Numbers of a pool's connections, and how many it threw away. */
+/** Numbers of a pool's connections, how many it threw away, and when its server was heard of. */
 export interface PoolState {
   readonly used: number
   readonly idle: number
   readonly waiting: number
   readonly evicted: number
+  /** When the server answered any query last, be it with a refusal; on the clock of `performance.now`. */
+  readonly answeredAt: number
 }

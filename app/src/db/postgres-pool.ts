@@ -35,6 +35,7 @@ interface PoolPart {
   /** Raised when a server turned out to be going or no longer the primary: older connections are not used again. */
   generation: number
   evicted: number
+  answeredAt: number
 }
 
 /** A connection that remembers whether it may be used again, and that names its statements. */
@@ -79,8 +80,11 @@ export class EvictingClient {
     const name = parameters.length === 0 ? undefined : this.#pool.names?.nameOf(sql)
     const values = parameters as unknown[]
     try {
-      return await (name === undefined ? this.#client.query(sql, values) : this.#named(name, sql, values))
+      const result = await (name === undefined ? this.#client.query(sql, values) : this.#named(name, sql, values))
+      this.#pool.answeredAt = performance.now()
+      return result
     } catch (error) {
+      if (!breaksConnection(error)) this.#pool.answeredAt = performance.now()
       if (name !== undefined && isStalePlan(error)) {
         // The plan is of before a migration. This connection goes when it is released; outside a transaction nothing is lost meanwhile.
         this.#broken = true
@@ -159,6 +163,7 @@ export class EvictingPool {
       keep: (client) => this.#keep(client),
       generation: 0,
       evicted: 0,
+      answeredAt: Number.NEGATIVE_INFINITY,
     }
   }
 
@@ -169,7 +174,7 @@ export class EvictingPool {
   get state(): PoolState {
     const { totalCount, idleCount, waitingCount } = this.#pool
     const idle = idleCount + this.#free.length
-    return { used: totalCount - idle, idle, waiting: waitingCount, evicted: this.#part.evicted }
+    return { used: totalCount - idle, idle, waiting: waitingCount, evicted: this.#part.evicted, answeredAt: this.#part.answeredAt }
   }
 
   async connect(): Promise<EvictingClient> {

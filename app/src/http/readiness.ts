@@ -13,8 +13,10 @@ export type NotReadyReason =
   | 'SchemaBehind'
   | 'SchemaContractedPast'
 
-/** Whether requests may be sent here. */
-export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reason: NotReadyReason; readonly message: string }
+/** Whether requests may be sent here; `warning` where that is believed rather than seen just now. */
+export type Readiness =
+  | { readonly ready: true; readonly warning?: string }
+  | { readonly ready: false; readonly reason: NotReadyReason; readonly message: string }
 
 /** What {@link checkReadiness} needs. */
 export interface ReadinessOptions {
@@ -22,6 +24,8 @@ export interface ReadinessOptions {
   readonly migrations: readonly Migration[]
   /** False where writes are refused anyway. */
   readonly mustBeWritable: boolean
+  /** Told as soon as the database has answered, also where the whole look takes too long or fails. */
+  readonly onAnswer?: () => void
 }
 
 /**
@@ -44,8 +48,9 @@ export async function checkReadiness(options: ReadinessOptions): Promise<Readine
   }
 }
 
-async function schemaProblem({ database: { db }, migrations }: ReadinessOptions): Promise<Readiness | undefined> {
+async function schemaProblem({ database: { db }, migrations, onAnswer }: ReadinessOptions): Promise<Readiness | undefined> {
   const applied = await db.selectFrom('notejam_migrations').select('number').where('applied_at', '>', 0).execute()
+  onAnswer?.()
   const { oldest_code_served: oldest } = await db.selectFrom('notejam_schema').select('oldest_code_served').executeTakeFirstOrThrow()
   if (oldest > migrations.length) {
     const message = `the schema serves code from level ${oldest} on, this is level ${migrations.length}`
@@ -79,22 +84,20 @@ function isMissingTable(error: unknown): boolean {
   return error instanceof Error && /no such table|does not exist|doesn't exist/i.test(error.message)
 }
 
-/** Keeps an answer for `freshMs`, asks once for all who wait, and gives up after `timeoutMs`. */
-export function cachedReadiness(
-  check: () => Promise<Readiness>,
-  { freshMs, timeoutMs }: { readonly freshMs: number; readonly timeoutMs: number },
-) {
+/** Keeps an answer for `freshMs`, and asks once for all who wait. */
+export function cachedReadiness(check: () => Promise<Readiness>, freshMs: number) {
   let last: { readonly at: number; readonly answer: Promise<Readiness> } | undefined
   return (): Promise<Readiness> => {
     const now = performance.now()
     if (last === undefined || now - last.at > freshMs) {
-      last = { at: now, answer: withTimeout(check(), timeoutMs) }
+      last = { at: now, answer: check() }
     }
     return last.answer
   }
 }
 
-async function withTimeout(answer: Promise<Readiness>, timeoutMs: number): Promise<Readiness> {
+/** Gives up on a look that takes too long. */
+export async function timedReadiness(answer: Promise<Readiness>, timeoutMs: number): Promise<Readiness> {
   const { promise: late, resolve } = Promise.withResolvers<Readiness>()
   const timer = setTimeout(() => {
     resolve({ ready: false, reason: 'DatabaseUnavailable', message: `the database did not answer in ${timeoutMs} ms` })
