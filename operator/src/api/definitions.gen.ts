@@ -13,7 +13,7 @@ export const definitions: readonly ExpectedDefinition[] = [
   },
   {
     resource: { group: 'notejam.io', version: 'v1', plural: 'notejaminstances', kind: 'NotejamInstance', namespaced: true },
-    schemaHash: '7jzCAHaeuStBY7jQoR5F5w',
+    schemaHash: 'VSI0XsGgcscuhua5ZhZnqg',
   },
   {
     resource: { group: 'notejam.io', version: 'v1', plural: 'notejamrestores', kind: 'NotejamRestore', namespaced: true },

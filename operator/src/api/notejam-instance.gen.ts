@@ -1175,6 +1175,23 @@ export interface NotejamInstance {
        */
       lastVerified?: string
       /**
+       * failedVerification is a trial restore that failed; it stays until a later one of that archive or of a newer one succeeds.
+       */
+      failedVerification?: {
+        /**
+         * time at which the newest failed trial ended.
+         */
+        time: string
+        /**
+         * backupID is the archive that was tried, by its name in the store; the newest of them where several failed. Absent where it is not known.
+         */
+        backupID?: string
+        /**
+         * message is what the newest failed trial said.
+         */
+        message: string
+      }
+      /**
        * lastRunTime is when the newest scheduled run ended, with or without success.
        */
       lastRunTime?: string

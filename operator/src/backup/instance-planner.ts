@@ -1,6 +1,7 @@
 import type { InstanceBackupStatus, InstanceSpec, NotejamBackup } from '../api/notejam.ts'
 import { condition } from '../api/reasons.ts'
 import { findCondition, metaTime, type ConditionState } from '../runtime/conditions.ts'
+import { findFailedVerification } from './failed-verification.ts'
 import { readBackupReport, toSeconds, type BackupReport } from './report.ts'
 import { copyStatuses, maskedCopiesCurrent } from './masked-copies-current.ts'
 import { backupSchedule } from './resources/backup-cron-jobs.ts'
@@ -11,6 +12,8 @@ import { scheduleTimer, type Timer } from './schedule-timer.ts'
 export interface PastRun {
   readonly kind: 'backup' | 'verify' | 'mask'
   readonly finishedAt: string
+  /** The archive that a trial restored, or tried to, by its name in the store; undefined where that is not known. */
+  readonly backupID?: string | undefined
   /** Name of the masked copy that it made. */
   readonly copy?: string | undefined
   readonly run: RunState
@@ -87,14 +90,16 @@ interface GoodBackup {
 }
 
 function collect({ before = {}, runs, backups, spec }: BackupEvidence): InstanceBackupStatus {
-  const { nextRunTime: _next, maskedCopies: copiedBefore, ...rest } = before
+  const { nextRunTime: _next, maskedCopies: copiedBefore, failedVerification: _failed, ...rest } = before
   const maskedCopies = copyStatuses(spec, runs, copiedBefore)
   const scheduled = runs.filter(({ kind }) => kind === 'backup').toSorted((a, b) => a.finishedAt.localeCompare(b.finishedAt))
   const good = [...scheduled.flatMap(goodOfRun), ...backups.flatMap(goodOfBackup)].toSorted((a, b) => a.time.localeCompare(b.time))
   const newest = good.at(-1)
   const second = spec.backup?.secondStoreRef?.name
   const copied = good.findLast(({ copies }) => copies.some(({ store, state }) => store === second && state === 'Stored'))
-  const verified = runs.filter(({ kind, run }) => kind === 'verify' && run.type === 'Succeeded').map(({ finishedAt }) => finishedAt)
+  const trials = runs.filter(({ kind }) => kind === 'verify').toSorted((a, b) => a.finishedAt.localeCompare(b.finishedAt))
+  const verified = trials.filter(({ run }) => run.type === 'Succeeded').map(({ finishedAt }) => finishedAt)
+  const failedVerification = findFailedVerification(before, trials)
   const stored = scheduled.flatMap(({ prune }) => (prune.type === 'Succeeded' ? (readPrune(prune.report) ?? []) : [])).at(-1)
   const lastSuccessful = latest([before.lastSuccessful, newest?.time])
   const id = newest?.time === lastSuccessful ? newest?.id : before.lastBackupID
@@ -104,6 +109,7 @@ function collect({ before = {}, runs, backups, spec }: BackupEvidence): Instance
     ...given('lastBackupID', id),
     ...given('lastSecondCopy', latest([before.lastSecondCopy, copied?.time])),
     ...given('lastVerified', latest([before.lastVerified, ...verified])),
+    ...(failedVerification === undefined ? {} : { failedVerification }),
     ...given('lastRunTime', latest([before.lastRunTime, scheduled.at(-1)?.finishedAt])),
     consecutiveFailures: countFailures(before, scheduled, lastSuccessful),
     ...stored,
@@ -212,10 +218,7 @@ function secondCopyCurrent(
   return [condition('SecondCopyCurrent', 'False', 'CopyFailed', message, generation)]
 }
 
-function restoreVerified(
-  { spec, runs, since, readable, suspended, now, generation }: BackupEvidence,
-  status: InstanceBackupStatus,
-): Judged {
+function restoreVerified({ spec, since, readable, suspended, now, generation }: BackupEvidence, status: InstanceBackupStatus): Judged {
   const say = (
     value: ConditionState['status'],
     reason: Parameters<typeof condition<'RestoreVerified'>>[2],
@@ -226,15 +229,13 @@ function restoreVerified(
     due,
   })
   const { verification, timeZone, deadlineSeconds = longestCountedRunSeconds } = spec.backup ?? {}
-  const { lastVerified } = status
-  const past = runs.filter(({ kind }) => kind === 'verify').toSorted((a, b) => a.finishedAt.localeCompare(b.finishedAt))
-  const last = past.at(-1)
+  const { lastVerified, failedVerification } = status
   // A trial that somebody asked for counts wherever it was asked for.
-  if (verification === undefined && lastVerified === undefined && last === undefined) {
+  if (verification === undefined && lastVerified === undefined && failedVerification === undefined) {
     return say('Unknown', 'NeverVerified', 'spec.backup.verification is not set, so no backup is restored on trial')
   }
   if (readable === false) return say('False', 'NoIdentity', 'The store has no encryption.identitySecretRef, so no archive can be read here')
-  if (last?.run.type === 'Failed' && last.finishedAt >= (lastVerified ?? '')) return say('False', 'VerificationFailed', last.run.message)
+  if (failedVerification !== undefined) return say('False', 'VerificationFailed', failedVerification.message)
   const timer = scheduleTimer(verification?.schedule ?? '0 4 * * 0', timeZone)
   const from = lastVerified ?? since
   const next = from === undefined || verification === undefined || suspended !== undefined ? undefined : timer.after(Date.parse(from))

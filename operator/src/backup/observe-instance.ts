@@ -1,15 +1,17 @@
-import type { NotejamBackup, NotejamInstance } from '../api/notejam.ts'
+import type { NotejamBackup, NotejamInstance, NotejamRestore } from '../api/notejam.ts'
 import type { Job, Pod } from '../api/objects.ts'
 import type { SecretsState } from '../instance/secrets.ts'
 import type { BackupState, RestoreRequest, Stall } from '../instance/release/types.ts'
 import { controllerOf, keyToString, type KubeObject } from '../kube/object.ts'
 import { resources } from '../kube/resource.ts'
+import type { CacheReader } from '../runtime/cache.ts'
 import { findCondition } from '../runtime/conditions.ts'
 import type { ReconcileContext } from '../runtime/reconciler.ts'
 import { backupsByInstance, dataJobsByInstance } from './backup-indexes.ts'
 import { hasEnded } from './backup-planner.ts'
 import { summariseBackups, type BackupSummary, type PastRun } from './instance-planner.ts'
-import { notejamBackups } from './kinds.ts'
+import { archiveOf } from './failed-verification.ts'
+import { notejamBackups, notejamRestores } from './kinds.ts'
 import { readMaskedCopies } from './masked-copies.ts'
 import { observeSeed } from './observe-seed.ts'
 import { runAnnotation, type InstanceStores } from './resources/data-pod.ts'
@@ -83,7 +85,7 @@ export async function observeBackups(
     uid: metadata.uid ?? '',
     generation: metadata.generation ?? 0,
     before: status?.backup,
-    runs: jobs.flatMap((job) => pastRun(job, pods)),
+    runs: jobs.flatMap((job) => pastRun(job, pods, cache)),
     backups,
     suspended,
     since: status?.release?.current?.since,
@@ -153,14 +155,22 @@ function isPast({ spec, status }: Job, now: number): boolean {
   return now > Date.parse(status.startTime) + spec.activeDeadlineSeconds * 1000 + stuckAfterMs
 }
 
-function pastRun(job: Job, pods: readonly Pod[]): readonly PastRun[] {
+/** The archive that a person wants to be tried. */
+function askedArchive(job: Job, cache: CacheReader): string | undefined {
+  const key = { namespace: job.metadata.namespace ?? '', name: controllerOf(job)?.name ?? '' }
+  return cache.get<NotejamRestore>(notejamRestores, key)?.spec.source.backupID
+}
+
+function pastRun(job: Job, pods: readonly Pod[], cache: CacheReader): readonly PastRun[] {
   const kind = job.metadata.annotations?.[runAnnotation]
   const time = finishedAt(job)
   // A trial restore counts whoever asked for it; a backup by hand has a NotejamBackup to say what came of it.
   if (time === undefined || !(kind === 'verify' || kind === 'mask' || (kind === 'backup' && isScheduled(job)))) return []
   const own = pods.filter((pod) => controllerOf(pod)?.uid === job.metadata.uid)
   const copy = job.metadata.annotations?.[copyAnnotation]
-  return [{ kind, copy, finishedAt: time, run: readRun(job, own, kind), prune: readRun(job, own, 'prune') }]
+  const run = readRun(job, own, kind)
+  const backupID = kind === 'verify' ? archiveOf(run, askedArchive(job, cache)) : undefined
+  return [{ kind, copy, finishedAt: time, backupID, run, prune: readRun(job, own, 'prune') }]
 }
 
 /** The backup that the operation under way has asked for, as its condition says. */
