@@ -1,6 +1,7 @@
-import { createServer, request as sendRequest, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, request as sendRequest, type ClientRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 /** What is done with one request instead of letting it through. */
 export type StoreFault =
@@ -12,6 +13,8 @@ export type StoreFault =
   | { readonly type: 'cutAnswer'; readonly share: number }
   /** The server does it, and its answer is lost. */
   | { readonly type: 'loseAnswer' }
+  /** The request's body goes on only so fast. */
+  | { readonly type: 'slow'; readonly bytesPerSecond: number }
   /** Nobody answers. */
   | { readonly type: 'hang' }
   /** The answer's body with one text put in place of another. */
@@ -102,7 +105,8 @@ async function handle({ incoming, outgoing, port, fault }: Handling): Promise<vo
     outgoing.destroy()
     return
   }
-  incoming.pipe(onward)
+  if (fault?.type === 'slow') void passSlowly(incoming, onward, fault.bytesPerSecond).catch(() => onward.destroy())
+  else incoming.pipe(onward)
   const answer = await answered
   const body = Buffer.concat((await answer.toArray()) as Buffer[])
   if (fault?.type === 'loseAnswer') {
@@ -121,4 +125,12 @@ async function handle({ incoming, outgoing, port, fault }: Handling): Promise<vo
     return
   }
   outgoing.end(body)
+}
+
+async function passSlowly(incoming: IncomingMessage, onward: ClientRequest, bytesPerSecond: number): Promise<void> {
+  for await (const chunk of incoming as AsyncIterable<Buffer>) {
+    onward.write(chunk)
+    await sleep((chunk.byteLength / bytesPerSecond) * 1000)
+  }
+  onward.end()
 }

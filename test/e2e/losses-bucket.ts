@@ -94,7 +94,7 @@ export interface StoreDoor extends AsyncDisposable {
 }
 
 /** Listens at the address by which pods reach this machine. */
-export async function openStoreDoor(host: string, store: ObjectStore): Promise<StoreDoor> {
+export async function openStoreDoor(host: string, store: Pick<ObjectStore, 'port'>): Promise<StoreDoor> {
   const sockets = new Set<Socket>()
   const server = createServer((incoming) => {
     const outgoing = connect(store.port, '127.0.0.1')
