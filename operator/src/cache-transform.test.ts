@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import { cacheTransforms } from './cache-transform.ts'
 import type { KubeObject } from './kube/object.ts'
 import { resources } from './kube/resource.ts'
+import { VirtualClock } from './runtime/virtual-clock.ts'
 
 const container = { name: 'app', image: 'registry.example/notejam:1', env: [{ name: 'A', value: 'b' }] }
 const metadata = { name: 'notes', namespace: 'team', managedFields: [{}] }
@@ -37,7 +38,7 @@ it.each([
     { metadata: kept, spec: { template: { spec: { containers: [container] } } } },
   ],
 ])('of $plural the caches keep what is read', (resource, object, expected) => {
-  const transform = cacheTransforms()(resource)
+  const transform = cacheTransforms(new VirtualClock())(resource)
 
   expect(transform(structuredClone(object) as unknown as KubeObject)).toEqual(expected)
 })

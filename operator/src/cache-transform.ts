@@ -1,4 +1,5 @@
 import type { Job, Pod } from './api/objects.ts'
+import type { Clock } from './kube/clock.ts'
 import type { KubeObject } from './kube/object.ts'
 import { resources, type Resource } from './kube/resource.ts'
 import { StringPool } from './kube/string-pool.ts'
@@ -32,7 +33,7 @@ function trimmed<T extends Pod | Job>(object: KubeObject, specOf: (object: T) =>
 }
 
 /** Makes what the caches do with each object before they keep it: a transform for each resource, with one pool of strings for all. */
-export function cacheTransforms(): (resource: Resource) => Transform {
-  const pool = new StringPool()
+export function cacheTransforms(clock: Clock): (resource: Resource) => Transform {
+  const pool = new StringPool(clock)
   return (resource) => (object) => pool.share(trim(dropBulk(object), resource))
 }

@@ -46,7 +46,7 @@ export async function runOperator(settings: Settings, signal: AbortSignal): Prom
   })
   const { client, config } = connected
   log.info({ version, server: config.server, scope: settings.scope, definitions: definitions.length }, 'The operator starts')
-  const transformFor = cacheTransforms()
+  const transformFor = cacheTransforms(clock)
   const manager = createManager({
     client,
     clock,

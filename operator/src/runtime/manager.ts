@@ -171,7 +171,9 @@ class RuntimeManager implements Manager {
     for (const { primary, sources = [] } of options.controllers)
       for (const { resource } of [primary, ...sources])
         this.#informers.subscribe(resource, ({ type, object }) => {
-          if (type === 'deleted' && object.metadata.uid !== undefined) memory.forget(object.metadata.uid)
+          if (type !== 'deleted' || object.metadata.uid === undefined) return
+          memory.forget(object.metadata.uid)
+          this.#recorder.forget(object.metadata.uid)
         })
     this.#definitions = new DefinitionCheck({
       client,

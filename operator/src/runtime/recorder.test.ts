@@ -219,6 +219,21 @@ it('forgets an object when its budgets are full again, and not before', async ()
   expect(written.at(-1)?.body.reason).toBe('Other')
 })
 
+it('forgets an object that is gone, once its events are written', async () => {
+  const { recorder, written, hold } = build()
+  const letGo = hold()
+  for (const note of ['one', 'two']) recorder.event(object(), event(note))
+
+  recorder.forget('uid-a')
+  await new Promise((resolve) => setImmediate(resolve))
+  const waiting = recorder.size
+  letGo()
+  await recorder.flush()
+  await new Promise((resolve) => setImmediate(resolve))
+
+  expect([waiting, written.length, recorder.size]).toEqual([1, 2, 0])
+})
+
 it('cuts a long note at 1,024 bytes, not within a character', async () => {
   const { clock, recorder, written } = build()
 

@@ -132,6 +132,15 @@ export class EventRecorder implements Recorder {
     void this.#dropFailed(subject, key, written)
   }
 
+  /** The object is gone, and no other will have its UID: once its events are written, nothing stays of it. */
+  forget(uid: string): void {
+    const subject = this.#subjects.get(uid)
+    if (subject === undefined) return
+    void Promise.all([...subject.series.values()].map(({ written }) => written)).then(() => {
+      if (this.#subjects.get(uid) === subject) this.#subjects.delete(uid)
+    })
+  }
+
   /** Waits until all events that were recorded are written or dropped, without rests between them; for a graceful stop. */
   async flush(): Promise<void> {
     this.#hurry.abort()
