@@ -13,7 +13,7 @@ const safeties: readonly Safety[] = [
     from: '  if (truncated === undefined) {',
     to: '  if (page !== undefined) return undefined\n  if (truncated === undefined) {',
     test: faults,
-    title: 'a listing that is not complete is an error',
+    title: 'a listing that is not complete > is an error',
   },
   {
     name: 'what passes is tried again',
@@ -45,7 +45,7 @@ const safeties: readonly Safety[] = [
     from: 'if (error.ambiguous &&',
     to: 'if (!error.ambiguous &&',
     test: faults,
-    title: 'an answer that is lost, at first at a conditional write',
+    title: 'an answer that is lost, at first > at a conditional write',
   },
   {
     name: 'the lost answer at the end of an upload is understood',
@@ -53,7 +53,7 @@ const safeties: readonly Safety[] = [
     from: 'error instanceof S3Failure && error.ambiguous',
     to: 'error instanceof S3Failure && !error.ambiguous',
     test: faults,
-    title: 'an answer that is lost, at first at the end of an upload',
+    title: 'an answer that is lost, at first > at the end of an upload',
   },
   {
     name: 'without conditional writes what is there is looked for',
