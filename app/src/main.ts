@@ -86,6 +86,15 @@ function program(finish: (code: ExitCode) => void): Command {
       finish(await verifyCommand(flags))
     })
   root
+    .command('rehearse')
+    .description('try the migrations of this image on an archive, in a throw-away database')
+    .option('--backup <id>', 'the archive, or Latest')
+    .option('--deadline <seconds>', 'how long it may take', seconds)
+    .action(async (flags) => {
+      const { rehearseCommand } = await import('./commands/rehearse.ts')
+      finish(await rehearseCommand(flags))
+    })
+  root
     .command('mask')
     .description('make a masked copy of an archive for Development or Test')
     .option('--backup <id>', 'the archive, or Latest')

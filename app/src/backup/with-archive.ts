@@ -10,8 +10,9 @@ import { withDatabaseLock } from '../db/database-lock.ts'
 import type { Engine } from '../db/engine.ts'
 import type { IdentityClaim } from '../db/identity.ts'
 import { readLedger } from '../db/ledger.ts'
-import { migrate } from '../db/migrate.ts'
+import { migrate, type MigrateOptions } from '../db/migrate.ts'
 import { migrations } from '../db/migrations/all.ts'
+import type { Migration } from '../db/migrations/migration.ts'
 import { openDatabase, type OpenDatabase } from '../db/open-database.ts'
 import type { Database } from '../db/schema.ts'
 import { jobLimits } from '../db/pool-limits.ts'
@@ -36,6 +37,16 @@ export interface WithArchiveOptions {
   /** The app's key; undefined: the one in the archive. */
   readonly secretKey?: string | undefined
   readonly onStep?: (step: string, backupId: string) => void
+  /** The migrations; those of this image unless told. */
+  readonly steps?: readonly Migration[]
+  /** Told when the archive is loaded as it was; has to run the migration. */
+  readonly aroundMigration?: (loaded: LoadedArchive, migrate: () => Promise<void>) => Promise<void>
+}
+
+/** An archive in its throw-away database, with the schema that it has. */
+export interface LoadedArchive {
+  readonly config: DatabaseConfig
+  readonly db: Kysely<Database>
 }
 
 /** An archive that was restored into a database that is thrown away. */
@@ -77,7 +88,10 @@ export async function withArchive<T>(options: WithArchiveOptions, work: (restore
       }),
     )
     options.onStep?.('loaded', manifest.backupID)
-    await withScratch(config, (db) => bringForward(db, config.engine, clock))
+    await withScratch(config, async (db) => {
+      const migrating = () => bringForward({ db, engine: config.engine, clock, migrations: options.steps ?? migrations })
+      await (options.aroundMigration?.({ config, db }, migrating) ?? migrating())
+    })
     options.onStep?.('migrated', manifest.backupID)
     // Read also where it is given: an archive whose key cannot be opened rebuilds nothing.
     const archived = await readSecret({ ...options, archive })
@@ -125,8 +139,8 @@ async function assertThrowAway(db: Kysely<Database>, { engine }: OpenDatabase): 
   await empty(db, engine)
 }
 
-async function bringForward(db: Kysely<Database>, engine: Engine, clock: Clock): Promise<void> {
-  const common = { db, engine, clock, migrations, dryRun: false, claim: undefined, lockedForMs: 10_000 }
+async function bringForward(what: Pick<MigrateOptions, 'db' | 'engine' | 'clock' | 'migrations'>): Promise<void> {
+  const common = { ...what, dryRun: false, claim: undefined, lockedForMs: 10_000 }
   await migrate({ ...common, phase: 'expand', offline: true })
   await migrate({ ...common, phase: 'contract' })
 }

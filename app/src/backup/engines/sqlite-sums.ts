@@ -9,13 +9,20 @@ const turnMs = 20
 /**
  * Row counts and hashes of tables of a SQLite file. The full-text index has no content that could be read: its documents are counted, with the numbers
  * of words that it keeps of them.
+ *
+ * @param columnsOf - the columns of a table that count; all of them if undefined
  */
-export async function sqliteSums(file: DatabaseSync, tables: readonly string[], signal: AbortSignal): Promise<TableSum[]> {
+export async function sqliteSums(
+  file: DatabaseSync,
+  tables: readonly string[],
+  signal: AbortSignal,
+  columnsOf: (table: string) => readonly string[] | undefined = () => undefined,
+): Promise<TableSum[]> {
   const sums: TableSum[] = []
   for (const name of tables) {
     const sum = new RowSum()
     let turnEnds = performance.now() + turnMs
-    for (const row of file.prepare(queryOf(file, name)).iterate()) {
+    for (const row of file.prepare(queryOf(file, name, columnsOf(name))).iterate()) {
       const [value] = Object.values(row)
       if (typeof value !== 'string') throw new Error(`a row of ${name} could not be read`)
       sum.add(value)
@@ -30,9 +37,13 @@ export async function sqliteSums(file: DatabaseSync, tables: readonly string[], 
   return sums
 }
 
-function queryOf(file: DatabaseSync, name: string): string {
+function queryOf(file: DatabaseSync, name: string, counted: readonly string[] | undefined): string {
   const virtual = file.prepare(`select 1 from sqlite_master where name = ? and sql like 'create virtual table%'`).get(name) !== undefined
   if (virtual) return `select id || ':' || hex(sz) from "${name}_docsize"`
-  const columns = file.prepare('select name from pragma_table_info(?) order by cid').all(name)
-  return encodedRowsQuery({ name, columns: columns.map((column) => String(column['name'])) })
+  const all = () =>
+    file
+      .prepare('select name from pragma_table_info(?) order by cid')
+      .all(name)
+      .map((column) => String(column['name']))
+  return encodedRowsQuery({ name, columns: counted ?? all() })
 }

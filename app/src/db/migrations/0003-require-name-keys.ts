@@ -14,6 +14,7 @@ export const requireNameKeys: Migration = {
   phase: 'contract',
   transaction: false,
   oldestCodeServed: 2,
+  rewrites: ['pads.name_key', 'notes.name_key', 'note_search'],
   steps: [
     // Rows that code of level 1 wrote after step 2 had filled in the others.
     { backfill: 'name-keys/1' },

@@ -39,6 +39,11 @@ export interface Migration {
   readonly transaction: boolean
   /** Contract steps only: the lowest code level that the schema serves afterwards. */
   readonly oldestCodeServed?: number
+  /**
+   * What it rewrites or removes on purpose, as `table` or `table.column`; of what was there before it, a rehearsal finds everything else as it was.
+   * It is no part of the hash: nothing in the database depends on it.
+   */
+  readonly rewrites?: readonly string[]
   readonly steps: readonly Step[]
 }
 
