@@ -94,4 +94,13 @@ describe('planBackup', () => {
 
     expect(later).toMatchObject({ status: { conditions: status.conditions }, job: 'Leave' })
   })
+
+  it.each([
+    ['2026-11-20T23:59:58Z', '2026-11-20T23:59:58Z'],
+    ['2027-11-21T00:00:00Z', '2026-11-20T23:59:59Z'],
+  ])('a run that says it was complete at %s was so at %s: the clock of its node may have jumped', (completionTime, expected) => {
+    const run = { type: 'Succeeded', report: { ...report, completionTime }, finishedAt: '2026-11-20T23:59:59Z' } as const
+
+    expect(planBackup(seen({ backup: running, run })).status.completionTime).toBe(expected)
+  })
 })

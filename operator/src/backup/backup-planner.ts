@@ -2,6 +2,7 @@ import type { BackupStatus, NotejamBackup } from '../api/notejam.ts'
 import { condition, type ReasonOf } from '../api/reasons.ts'
 import { findCondition, metaTime, setCondition } from '../runtime/conditions.ts'
 import { instanceGraceMs, lostAfterMs, patienceOf } from './patience.ts'
+import { isPlausible } from './plausible-time.ts'
 import { readBackupReport } from './report.ts'
 import type { RunState } from './run-state.ts'
 
@@ -92,7 +93,9 @@ function succeeded(observation: BackupObservation, run: Extract<RunState, { type
   const but = failed.length === 0 ? '' : `; ${failed.join(', ')} did not get a copy`
   const plan = end(observation, 'True', 'Completed', `${report.backupID} is complete${but}`, run.finishedAt)
   const image = run.digest === undefined ? {} : { appDigest: run.digest }
-  return { ...plan, status: { ...plan.status, ...image, ...facts } }
+  // The command goes by the clock of its node, which may have jumped.
+  const { completionTime = facts.completionTime } = isPlausible(facts.completionTime, now) ? facts : plan.status
+  return { ...plan, status: { ...plan.status, ...image, ...facts, ...(completionTime === undefined ? {} : { completionTime }) } }
 }
 
 function pending(observation: BackupObservation, waitsFor: string): BackupPlan {

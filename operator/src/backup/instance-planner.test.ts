@@ -75,6 +75,37 @@ describe('summariseBackups', () => {
     )
   })
 
+  it.each<[string, (hours: number) => Partial<BackupEvidence>]>([
+    ['every run fails', (hours) => ({ runs: Array.from({ length: hours / 2 }, (_, index) => bad(start + (index + 1) * 2 * hour)) })],
+    ['the CronJob never runs', () => ({})],
+    ['the operator was away, and the Jobs of meanwhile are collected', () => ({ before: { lastSuccessful: metaTime(start) } })],
+    ['no backup was ever good', () => ({ before: undefined })],
+    [
+      'the newest one bears a time of next year',
+      () => ({ before: { lastSuccessful: metaTime(start + 365 * day) }, runs: [good(start + 300 * day)] }),
+    ],
+  ])('is alert-worthy 26 hours after the last good backup when %s', (_what, seen) => {
+    const before = { lastSuccessful: metaTime(start), lastRunTime: metaTime(start) }
+
+    expect(stateOf({ before, ...seen(26), now: start + 26 * hour })[0]).toBe('False')
+    expect(stateOf({ before, ...seen(52), now: start + 52 * hour })).toEqual(['False', 'Overdue'])
+  })
+
+  it('goes by times that can have been, once the clock that had jumped is right again', () => {
+    const future = metaTime(start + 365 * day)
+    const before = { lastSuccessful: future, lastRunTime: future, lastVerified: future }
+    const ahead = { ...good(start), run: { type: 'Succeeded', report: { outcome: 'Succeeded', completionTime: future } } } as const
+
+    expect(summariseBackups(evidence({ before })).status).toMatchObject({ lastSuccessful: future })
+    expect(summariseBackups(evidence({ before, runs: [good(start - hour)] })).status).toMatchObject({
+      lastSuccessful: metaTime(start - hour),
+    })
+    expect(summariseBackups(evidence({ runs: [ahead] })).status).toMatchObject({ lastSuccessful: metaTime(start) })
+    const failed = summariseBackups(evidence({ before, runs: [bad(start - hour)] })).status
+    expect(failed).toMatchObject({ consecutiveFailures: 1, lastRunTime: metaTime(start - hour) })
+    expect(summariseBackups(evidence({ before: failed, runs: [bad(start - hour)] })).status?.consecutiveFailures).toBe(1)
+  })
+
   it('counts each failed run once, however often it is looked at, and whatever Jobs are collected meanwhile', () => {
     fc.assert(
       fc.property(fc.array(fc.boolean(), { minLength: 1, maxLength: 12 }), fc.integer({ min: 1, max: 3 }), (ends, kept) => {
@@ -83,8 +114,8 @@ describe('summariseBackups', () => {
         for (let index = 0; index < runs.length; index += 1) {
           // The CronJob keeps the newest few; two looks at the same are one.
           const visible = runs.slice(Math.max(0, index + 1 - kept), index + 1)
-          before = summariseBackups(evidence({ before, runs: visible })).status
-          before = summariseBackups(evidence({ before, runs: visible })).status
+          before = summariseBackups(evidence({ before, runs: visible, now: start + day })).status
+          before = summariseBackups(evidence({ before, runs: visible, now: start + day })).status
         }
 
         expect(before?.consecutiveFailures).toBe(ends.length - 1 - ends.lastIndexOf(true))

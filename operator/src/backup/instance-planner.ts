@@ -3,6 +3,7 @@ import { condition } from '../api/reasons.ts'
 import { findCondition, metaTime, type ConditionState } from '../runtime/conditions.ts'
 import { findFailedVerification } from './failed-verification.ts'
 import { readBackupReport, toSeconds, type BackupReport } from './report.ts'
+import { isPlausible, newestPlausible } from './plausible-time.ts'
 import { copyStatuses, maskedCopiesCurrent } from './masked-copies-current.ts'
 import { backupSchedule } from './resources/backup-cron-jobs.ts'
 import type { RunState } from './run-state.ts'
@@ -89,11 +90,14 @@ interface GoodBackup {
   readonly copies: NonNullable<BackupReport['copies']>
 }
 
-function collect({ before = {}, runs, backups, spec }: BackupEvidence): InstanceBackupStatus {
+function collect({ before = {}, runs: seen, backups, spec, now }: BackupEvidence): InstanceBackupStatus {
   const { nextRunTime: _next, maskedCopies: copiedBefore, failedVerification: _failed, ...rest } = before
+  const runs = seen.filter(({ finishedAt }) => isPlausible(finishedAt, now))
   const maskedCopies = copyStatuses(spec, runs, copiedBefore)
   const scheduled = runs.filter(({ kind }) => kind === 'backup').toSorted((a, b) => a.finishedAt.localeCompare(b.finishedAt))
-  const good = [...scheduled.flatMap(goodOfRun), ...backups.flatMap(goodOfBackup)].toSorted((a, b) => a.time.localeCompare(b.time))
+  const good = [...scheduled.flatMap(goodOfRun), ...backups.flatMap(goodOfBackup)]
+    .filter(({ time }) => isPlausible(time, now))
+    .toSorted((a, b) => a.time.localeCompare(b.time))
   const newest = good.at(-1)
   const second = spec.backup?.secondStoreRef?.name
   const copied = good.findLast(({ copies }) => copies.some(({ store, state }) => store === second && state === 'Stored'))
@@ -101,17 +105,20 @@ function collect({ before = {}, runs, backups, spec }: BackupEvidence): Instance
   const verified = trials.filter(({ run }) => run.type === 'Succeeded').map(({ finishedAt }) => finishedAt)
   const failedVerification = findFailedVerification(before, trials)
   const stored = scheduled.flatMap(({ prune }) => (prune.type === 'Succeeded' ? (readPrune(prune.report) ?? []) : [])).at(-1)
-  const lastSuccessful = latest([before.lastSuccessful, newest?.time])
+  const lastSuccessful = newestPlausible(before.lastSuccessful, [newest?.time], now)
   const id = newest?.time === lastSuccessful ? newest?.id : before.lastBackupID
   return {
     ...rest,
     ...given('lastSuccessful', lastSuccessful),
     ...given('lastBackupID', id),
-    ...given('lastSecondCopy', latest([before.lastSecondCopy, copied?.time])),
-    ...given('lastVerified', latest([before.lastVerified, ...verified])),
+    ...given('lastSecondCopy', newestPlausible(before.lastSecondCopy, [copied?.time], now)),
+    ...given('lastVerified', newestPlausible(before.lastVerified, verified, now)),
     ...(failedVerification === undefined ? {} : { failedVerification }),
-    ...given('lastRunTime', latest([before.lastRunTime, scheduled.at(-1)?.finishedAt])),
-    consecutiveFailures: countFailures(before, scheduled, lastSuccessful),
+    ...given('lastRunTime', newestPlausible(before.lastRunTime, [scheduled.at(-1)?.finishedAt], now)),
+    consecutiveFailures: countFailures(before, scheduled, {
+      lastSuccessful: isPlausible(lastSuccessful, now) ? lastSuccessful : undefined,
+      now,
+    }),
     ...stored,
     ...(maskedCopies.length === 0 ? {} : { maskedCopies: [...maskedCopies] }),
   }
@@ -121,17 +128,12 @@ function given<Name extends string>(name: Name, value: string | undefined): Part
   return value === undefined ? {} : ({ [name]: value } as Record<Name, string>)
 }
 
-function latest(times: readonly (string | undefined)[]): string | undefined {
-  return times
-    .filter((time) => time !== undefined)
-    .toSorted()
-    .at(-1)
-}
-
 function goodOfRun({ run, finishedAt }: PastRun): readonly GoodBackup[] {
   if (run.type !== 'Succeeded') return []
   const { backupID, copies = [], completionTime = finishedAt, outcome } = readBackupReport(run.report ?? {})
-  return outcome === 'NothingToBackUp' ? [] : [{ time: toSeconds(completionTime), id: backupID, copies }]
+  // The command goes by the clock of its node; it was complete when its Job was over.
+  const time = [toSeconds(completionTime), toSeconds(finishedAt)].toSorted()[0] ?? finishedAt
+  return outcome === 'NothingToBackUp' ? [] : [{ time, id: backupID, copies }]
 }
 
 function goodOfBackup({ status }: NotejamBackup): readonly GoodBackup[] {
@@ -149,8 +151,13 @@ function readPrune(
 }
 
 /** Each run is counted once: those up to `lastRunTime` were counted before. A success by hand counts as well as one by schedule. */
-function countFailures(before: InstanceBackupStatus, runs: readonly PastRun[], lastSuccessful: string | undefined): number {
-  const fresh = runs.filter(({ finishedAt }) => before.lastRunTime === undefined || finishedAt > before.lastRunTime)
+function countFailures(
+  before: InstanceBackupStatus,
+  runs: readonly PastRun[],
+  { lastSuccessful, now }: { readonly lastSuccessful: string | undefined; readonly now: number },
+): number {
+  const { lastRunTime } = before
+  const fresh = runs.filter(({ finishedAt }) => !isPlausible(lastRunTime, now) || finishedAt > lastRunTime)
   const count = fresh.reduce((failures, { run }) => (run.type === 'Failed' ? failures + 1 : 0), before.consecutiveFailures ?? 0)
   const last = runs.at(-1)
   return last !== undefined && lastSuccessful !== undefined && lastSuccessful > last.finishedAt ? 0 : count
@@ -179,7 +186,7 @@ function backupCurrent(
   })
   if (suspended !== undefined) return say('True', 'NotRequired', suspended)
   const { lastSuccessful, consecutiveFailures = 0 } = status
-  const from = lastSuccessful ?? since
+  const from = isPlausible(lastSuccessful, now) ? lastSuccessful : since
   const deadline = Math.min(spec.backup?.deadlineSeconds ?? longestCountedRunSeconds, longestCountedRunSeconds)
   const next = from === undefined ? undefined : timer.after(Date.parse(from))
   const due = next === undefined ? undefined : next + (deadline + latenessSeconds) * 1000
@@ -237,7 +244,7 @@ function restoreVerified({ spec, since, readable, suspended, now, generation }: 
   if (readable === false) return say('False', 'NoIdentity', 'The store has no encryption.identitySecretRef, so no archive can be read here')
   if (failedVerification !== undefined) return say('False', 'VerificationFailed', failedVerification.message)
   const timer = scheduleTimer(verification?.schedule ?? '0 4 * * 0', timeZone)
-  const from = lastVerified ?? since
+  const from = isPlausible(lastVerified, now) ? lastVerified : since
   const next = from === undefined || verification === undefined || suspended !== undefined ? undefined : timer.after(Date.parse(from))
   const due = next === undefined ? undefined : next + (deadlineSeconds + latenessSeconds) * 1000
   const done = lastVerified === undefined ? 'No archive was restored on trial yet' : `An archive was restored on trial at ${lastVerified}`

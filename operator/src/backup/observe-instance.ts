@@ -9,6 +9,7 @@ import { findCondition } from '../runtime/conditions.ts'
 import type { ReconcileContext } from '../runtime/reconciler.ts'
 import { backupsByInstance, dataJobsByInstance } from './backup-indexes.ts'
 import { hasEnded } from './backup-planner.ts'
+import { dataSince } from './data-since.ts'
 import { summariseBackups, type BackupSummary, type PastRun } from './instance-planner.ts'
 import { archiveOf } from './failed-verification.ts'
 import { notejamBackups, notejamRestores } from './kinds.ts'
@@ -88,7 +89,7 @@ export async function observeBackups(
     runs: jobs.flatMap((job) => pastRun(job, pods, cache)),
     backups,
     suspended,
-    since: status?.release?.current?.since,
+    since: dataSince(instance),
     readable: stores === undefined ? undefined : isReadable(stores),
     unfitCopies: unfit,
     now,

@@ -18,9 +18,17 @@ const podOf = (name: string, terminated?: { readonly exitCode: number; readonly 
 })
 const refused = podOf('a', { exitCode: 7, finishedAt: '2026-11-21T00:00:10Z', message: '{"message":"store offsite: 503"}' })
 const locked = podOf('b', { exitCode: 3, finishedAt: '2026-11-21T00:01:10Z', message: '{"message":"somebody has the lock"}' })
+const evicted: Pod = {
+  ...podOf('c'),
+  status: {
+    message: 'Usage of EmptyDir volume "scratch" exceeds the limit "4Mi"',
+    conditions: [{ type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', lastTransitionTime: '2026-11-21T00:01:10Z' }],
+    containerStatuses: [{ name: 'backup', state: { terminated: { exitCode: 137, finishedAt: '2026-11-21T00:01:12Z' } } }],
+  },
+}
 
 describe('readRun', () => {
-  it.each<[string, Job, readonly Pod[], object]>([
+  it.each<[string, Job, readonly Pod[], { readonly type: string; readonly problem?: string; readonly reason?: string }]>([
     ['nothing has ended yet', jobOf(), [podOf('a')], { type: 'Active' }],
     [
       'a try failed, and another one is under way',
@@ -34,9 +42,27 @@ describe('readRun', () => {
       [locked, refused],
       { type: 'Active', problem: 'A try failed with exit code 3: somebody has the lock; it is tried again' },
     ],
+    [
+      'a try failed after which no other comes',
+      jobOf(),
+      [podOf('a', { exitCode: 1, finishedAt: '2026-11-21T00:00:10Z' })],
+      { type: 'Active' },
+    ],
+    [
+      'the pod of a try was evicted',
+      jobOf(),
+      [evicted],
+      {
+        type: 'Active',
+        problem: 'The pod of a try was taken away: Usage of EmptyDir volume "scratch" exceeds the limit "4Mi"; it is tried again',
+      },
+    ],
     ['no other try comes', jobOf('Failed'), [refused], { type: 'Failed', reason: 'StoreUnavailable' }],
     ['another try was good', jobOf(), [refused, podOf('b', { exitCode: 0, finishedAt: '2026-11-21T00:01:10Z' })], { type: 'Succeeded' }],
   ])('%s', (_what, job, pods, expected) => {
-    expect(readRun(job, pods, 'backup')).toEqual(expect.objectContaining(expected))
+    const run = readRun(job, pods, 'backup')
+
+    expect(run).toMatchObject(expected)
+    expect('problem' in run ? run.problem : undefined).toBe(expected.problem)
   })
 })

@@ -2,6 +2,7 @@ import { registryDigest } from '../api/image.ts'
 import type { ContainerStatus, Job, Pod, TerminatedState } from '../api/objects.ts'
 import type { ReasonOf } from '../api/reasons.ts'
 import { describeEnd, findPodProblem, parseResult } from '../instance/pod-problem.ts'
+import { repeatedExits } from './resources/data-job.ts'
 
 /** What a data command left as its last line. */
 export type Report = Readonly<Record<string, unknown>>
@@ -54,13 +55,12 @@ export function readRun(job: Job | undefined, pods: readonly Pod[], container: s
   if (good !== undefined) return succeeded(good)
   if (hasCondition(job, 'Complete')) return { type: 'Succeeded', report: undefined }
   const failure = job.status?.conditions?.find(({ type, status }) => status === 'True' && (type === 'Failed' || type === 'FailureTarget'))
-  const ends = statuses.flatMap(({ state }) => state?.terminated ?? [])
-  const last = ends.toSorted((a, b) => (a.finishedAt ?? '').localeCompare(b.finishedAt ?? '')).at(-1)
   if (failure === undefined) {
-    const tried = last === undefined ? undefined : `A try failed with ${describeEnd(last)}; it is tried again`
-    const problem = pods.map((pod) => findPodProblem(pod)?.message).find((message) => message !== undefined) ?? tried
+    const problem = pods.map((pod) => findPodProblem(pod)?.message).find((message) => message !== undefined) ?? findTry(pods, container)
     return { type: 'Active', ...(problem === undefined ? {} : { problem }) }
   }
+  const ends = statuses.flatMap(({ state }) => state?.terminated ?? [])
+  const last = ends.toSorted((a, b) => (a.finishedAt ?? '').localeCompare(b.finishedAt ?? '')).at(-1)
   const finishedAt = last?.finishedAt ?? failure.lastTransitionTime
   const when = finishedAt === undefined ? {} : { finishedAt }
   const tooLate = failure.reason === 'DeadlineExceeded' || pods.some(({ status }) => status?.reason === 'DeadlineExceeded')
@@ -84,6 +84,22 @@ export function readRun(job: Job | undefined, pods: readonly Pod[], container: s
     ...(store === undefined ? {} : { store }),
     ...when,
   }
+}
+
+/** What became of the last try after which another one comes, as the rules of the Job have it; undefined where none has failed so. */
+function findTry(pods: readonly Pod[], container: string): string | undefined {
+  const tries = pods.flatMap((pod) => {
+    const disruption = pod.status?.conditions?.find(({ type, status }) => type === 'DisruptionTarget' && status === 'True')
+    const end = statusOf(pod, container)?.state?.terminated
+    const time = end?.finishedAt ?? disruption?.lastTransitionTime ?? ''
+    if (disruption !== undefined) {
+      const why = pod.status?.message ?? disruption.message ?? disruption.reason ?? 'no reason given'
+      return [{ time, message: `The pod of a try was taken away: ${why}; it is tried again` }]
+    }
+    if (end === undefined || !repeatedExits.includes(end.exitCode)) return []
+    return [{ time, message: `A try failed with ${describeEnd(end)}; it is tried again` }]
+  })
+  return tries.toSorted((a, b) => a.time.localeCompare(b.time)).at(-1)?.message
 }
 
 /** When a Job ended; undefined while it has not. */
