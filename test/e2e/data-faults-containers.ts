@@ -95,7 +95,14 @@ function groupsOf(pid: string): string {
   }
 }
 
-/** Takes a pod away at once, as if its node had gone. */
+/** Evicts a pod, as those do who empty a node. */
+export async function evictPod(api: ApiClient, namespace: string, pod: string): Promise<void> {
+  const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: pod, namespace } }
+  const { status, text } = await api.call('POST', `/api/v1/namespaces/${namespace}/pods/${pod}/eviction`, { body })
+  if (status >= 300 && status !== 404) throw new Error(`the pod ${pod} could not be evicted: ${status} ${text}`)
+}
+
+/** Takes a pod away at once. */
 export async function dropPod(api: ApiClient, namespace: string, pod: string): Promise<void> {
   await api.delete(podType, pod, namespace, { gracePeriodSeconds: '0' })
 }

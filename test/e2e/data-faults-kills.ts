@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KubeObject } from '../cluster/api-client.ts'
 import { waitFor } from '../cluster/wait-for.ts'
-import { containerEnds, containerRuns, dropPod, killContainer } from './data-faults-containers.ts'
+import { containerEnds, containerRuns, dropPod, evictPod, killContainer } from './data-faults-containers.ts'
 import type { FaultedInstance } from './data-faults.ts'
 import { instanceReady } from './instance.ts'
 import { backupType, endOf, restoreType, type Run } from './backup-store.ts'
@@ -33,20 +33,26 @@ export async function killBackups(faulted: FaultedInstance, wholeMs: number, ten
   return { landed, tried: tenths.length }
 }
 
-/** Takes the pod of a backup away at these parts of its run: the same backup goes on in another one, and has one archive in the end. */
+/** Takes the pods of backups away at these parts of their runs: an evicted one goes on in another pod, a deleted one ends, and says so. */
 export async function dropPods(faulted: FaultedInstance, wholeMs: number, tenths: readonly number[]): Promise<void> {
   const { api, namespace } = faulted.place
-  for (const tenth of tenths) {
-    const what = `the pod being taken away at ${tenth}/11 of its run`
-    const begun = await faulted.backUp()
-    const running = await faulted.runs(begun)
-    await sleep(Math.max(0, running.since + (wholeMs * tenth) / 11 - performance.now()))
-    await dropPod(api, namespace, running.pod)
-    await faulted.look(what)
-    await faulted.tells(what, begun, /^Unknown:Running|^True:Completed/)
-    await faulted.succeeds(begun)
-    await faulted.look(what)
+  for (const [how, drop, truth] of [
+    ['evicted', evictPod, /^Unknown:Running The pod of a try was taken away|^True:Completed/],
+    ['deleted', dropPod, /^False:Failed .*exit code|^True:Completed/],
+  ] as const) {
+    for (const tenth of tenths) {
+      const what = `the pod being ${how} at ${tenth}/11 of its run`
+      const begun = await faulted.backUp()
+      const running = await faulted.runs(begun)
+      await sleep(Math.max(0, running.since + (wholeMs * tenth) / 11 - performance.now()))
+      await drop(api, namespace, running.pod)
+      const told = await faulted.tells(what, begun, truth)
+      await faulted.look(what)
+      if (!told.startsWith('False')) await faulted.succeeds(begun)
+      await faulted.look(what)
+    }
   }
+  await faulted.next('pods that were taken away')
 }
 
 /** Kills the Job of a restore in place at these quarters of its run: the archive is in its place as a whole, or what was there before is served. */

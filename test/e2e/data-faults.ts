@@ -73,9 +73,9 @@ export class FaultedInstance implements AsyncDisposable {
   /**
    * An instance of environment Test that serves an account and much data, and of which there is one good archive.
    *
-   * @param filled - whether the database gets so much data that a run takes seconds
+   * @param rows - of data, so much that a run takes seconds
    */
-  static async begin(engine: FaultEngine, site: LossSite, store: ObjectStore, host: string, filled = true): Promise<FaultedInstance> {
+  static async begin(engine: FaultEngine, site: LossSite, store: ObjectStore, host: string, rows = 24_000): Promise<FaultedInstance> {
     const proxy = await createFaultyStore(store.port)
     const door = await openStoreDoor(host, { port: Number(new URL(proxy.endpoint).port) })
     const namespace = await createNamespace(site.api, { prefix: `faults-${engine}`, podSecurity: 'restricted' })
@@ -93,7 +93,7 @@ export class FaultedInstance implements AsyncDisposable {
       await waitFor(async () => (await person.get('/signin/')).status === 200, { what: 'the sign-in page', timeoutMs: 60_000 })
       await person.signUp(...account)
       await person.createNote('Remember the milk', 'and the bread')
-      if (filled) await fillDatabase[engine](site.kubectl, namespace)
+      await faulted.fill(rows)
       faulted.slow()
       return faulted
     } catch (error) {
@@ -106,6 +106,12 @@ export class FaultedInstance implements AsyncDisposable {
     await this.person.close()
     await this.#door[Symbol.asyncDispose]()
     await this.proxy[Symbol.asyncDispose]()
+  }
+
+  /** Puts more data into the database. */
+  async fill(rows: number): Promise<void> {
+    this.#runs += 1
+    await fillDatabase[this.engine](this.place.kubectl, this.place.namespace, { rows, email: `bulk-${this.#runs}@example.org` })
   }
 
   /** The store is there, and so slow that a run can be killed in the middle. */
@@ -178,7 +184,7 @@ export class FaultedInstance implements AsyncDisposable {
 
   async state(backup: string): Promise<string> {
     const run = await this.place.api.get<Run>(backupType, backup, this.place.namespace)
-    return run === undefined ? 'gone' : endOf(run)
+    return run?.status?.conditions === undefined ? 'Unknown: nothing yet' : endOf(run)
   }
 
   async #says(backup: string, isSo: (state: string) => boolean, timeoutMs: number): Promise<{ told: string; seconds: number }> {
