@@ -154,6 +154,8 @@ describe("the chart's policy for what the operator keeps", () => {
     await api.create({ ...claimType, metadata: of('confirmed', { annotations: { 'notejam.io/confirm-change': 'confirmed' } }), ...claim })
     await api.create({ ...claimType, metadata: of('another', { annotations: { 'notejam.io/confirm-change': 'notes' } }), ...claim })
     await api.create({ ...claimType, metadata: of('retained', { ownerReferences: [] }), ...claim })
+    const unowned = { ownerReferences: [], annotations: { 'notejam.io/owner': 'the UID of an instance' } }
+    await api.create({ ...claimType, metadata: of('held', unowned), ...claim })
     await api.create({ ...claimType, metadata: of('foreign', { labels: {} }), ...claim })
     await api.create({
       ...{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'foreign', namespace } },
@@ -188,6 +190,8 @@ describe("the chart's policy for what the operator keeps", () => {
     expect(orphaned.accepted).toBe(false)
     const misnamed = await ask(person, ['delete', 'pvc/another'])
     expect(misnamed.accepted).toBe(false)
+    const unownedToo = await ask(person, ['delete', 'pvc/held'])
+    expect(unownedToo.accepted).toBe(false)
   })
 
   it('Deny: lets through whoever works on children, and what does not touch them', async () => {

@@ -8,6 +8,8 @@ import { deploymentType, instanceType, Scene } from './instance-scene.ts'
 
 const api = controlPlaneApi()
 const claimType = { apiVersion: 'v1', kind: 'PersistentVolumeClaim' }
+const secretType = { apiVersion: 'v1', kind: 'Secret' }
+const setType = { apiVersion: 'apps/v1', kind: 'StatefulSet' }
 
 async function servedScene(more: object = {}): Promise<Scene> {
   const scene = await Scene.open(api, inject('controlPlane').kubeconfig)
@@ -19,6 +21,7 @@ async function servedScene(more: object = {}): Promise<Scene> {
 
 const gone = (scene: Scene) =>
   waitFor(async () => (await scene.get()) === undefined, { what: 'the instance being gone', timeoutMs: 30_000, intervalMs: 40 })
+const uidOf = async ({ namespace }: Scene, type: typeof claimType, name: string) => (await api.get(type, name, namespace))?.metadata.uid
 const hasFailed = (status: Backup['status']) => status?.conditions?.[0]?.status === 'False'
 const backupsOf = (scene: Scene) => api.list<Backup>(backupType, scene.namespace)
 
@@ -88,5 +91,64 @@ describe('an instance with deletionPolicy BackupThenDelete', () => {
     await api.delete({ apiVersion: 'v1', kind: 'Namespace' }, scene.namespace)
 
     await gone(scene)
+  })
+
+  it.each([
+    ['SQLite', {}],
+    ['a built-in database', { database: { type: 'PostgreSQL', builtIn: { image: 'registry.example/postgres:17.6' } } }],
+  ])('is backed up also when somebody deletes it in the foreground: %s', async (_what, more) => {
+    const scene = await servedScene(more)
+    scene.kubelet.backupsEnd = false
+    const [volume, key] = [await uidOf(scene, claimType, 'notes-data'), await uidOf(scene, secretType, 'notes-session')]
+
+    // The garbage collector finds no operator in its way.
+    await scene.operator.kill()
+    await api.delete(instanceType, 'notes', scene.namespace, { propagationPolicy: 'Foreground' })
+    await waitFor(async () => (await uidOf(scene, secretType, 'notes-session')) === undefined, {
+      what: 'its Secrets being gone',
+      timeoutMs: 30_000,
+    })
+    await waitFor(async () => (await uidOf(scene, setType, 'notes-database')) === undefined, {
+      what: 'its server being gone',
+      timeoutMs: 30_000,
+    })
+    await scene.restartOperator()
+    await waitFor(async () => (await backupsOf(scene))[0]?.status?.startTime !== undefined, { what: 'its start', timeoutMs: 30_000 })
+    const meanwhile = await Promise.all([
+      uidOf(scene, claimType, 'notes-data'),
+      uidOf(scene, secretType, 'notes-session'),
+      api.get(setType, 'notes-database', scene.namespace),
+    ])
+    scene.kubelet.backupsEnd = true
+    await gone(scene)
+
+    expect(meanwhile[0]).toBe(volume)
+    expect(meanwhile[1]).not.toBe(key)
+    expect(meanwhile[1]).toBeDefined()
+    expect(meanwhile[2] !== undefined).toBe('database' in more)
+    expect(scene.kubelet.archives).toHaveLength(1)
+    const rest = async () => (await scene.children()).filter(({ metadata }) => metadata.name.startsWith('notes'))
+    await waitFor(async () => (await rest()).length === 0, { what: 'all else being gone', timeoutMs: 25_000, intervalMs: 100 })
+  })
+
+  it('owns its volume again, and leaves nothing, when its policy says so before it is deleted', async () => {
+    const scene = await servedScene()
+
+    await scene.edit({ deletionPolicy: 'Delete' })
+    await waitFor(async () => (await api.get(claimType, 'notes-data', scene.namespace))?.metadata['ownerReferences'] !== undefined, {
+      what: 'the owner of the volume',
+      timeoutMs: 20_000,
+    })
+    await waitFor(async () => ((await scene.get())?.metadata['finalizers'] ?? []).toString() === '', {
+      what: 'no finalizer',
+      timeoutMs: 20_000,
+    })
+    await api.delete(instanceType, 'notes', scene.namespace)
+
+    await waitFor(async () => (await api.get(claimType, 'notes-data', scene.namespace)) === undefined, {
+      what: 'the volume being gone',
+      timeoutMs: 25_000,
+      intervalMs: 100,
+    })
   })
 })

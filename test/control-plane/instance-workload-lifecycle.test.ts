@@ -84,12 +84,12 @@ describe('the end of an instance', () => {
     await waitFor(async () => (await eventsOf(scene)).includes('Expired'), { what: 'the event', timeoutMs: 10_000, intervalMs: 100 })
   })
 
-  it('leaves the volume where it is to stay, and nothing else', async () => {
+  it.each(['Background', 'Foreground'])('leaves the volume where it is to stay, and nothing else (%s)', async (propagationPolicy) => {
     const scene = await open()
     await scene.create('good-1', { deletionPolicy: 'Retain' })
     await scene.served('good-1')
 
-    await api.delete(instanceType, 'notes', scene.namespace)
+    await api.delete(instanceType, 'notes', scene.namespace, { propagationPolicy })
 
     await waitFor(async () => (await scene.children()).every(({ kind }) => kind === 'PersistentVolumeClaim'), {
       what: 'all children but the volume being gone',
@@ -98,8 +98,9 @@ describe('the end of an instance', () => {
     })
     const claim = await api.get(claimType, 'notes-data', scene.namespace)
     expect(claim?.metadata['ownerReferences'] ?? []).toEqual([])
+    expect(claim?.metadata.annotations?.['notejam.io/owner']).toBeUndefined()
     expect(claim?.metadata['deletionTimestamp']).toBeUndefined()
-    expect(await scene.get()).toBeUndefined()
+    await waitFor(async () => (await scene.get()) === undefined, { what: 'the instance being gone', timeoutMs: 25_000, intervalMs: 100 })
     await waitFor(async () => (await eventsOf(scene)).includes('VolumeRetained'), { what: 'the event', timeoutMs: 10_000, intervalMs: 100 })
   })
 })

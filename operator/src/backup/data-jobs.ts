@@ -1,5 +1,6 @@
 import type { NotejamBackup, NotejamInstance, NotejamRestore } from '../api/notejam.ts'
 import type { Job } from '../api/objects.ts'
+import { findOwnClaim } from '../instance/own-claim.ts'
 import { isConflict, isNotFound } from '../kube/errors.ts'
 import { controllerOf, keyOf, keyToString, type ObjectKey } from '../kube/object.ts'
 import { resources, type Resource } from '../kube/resource.ts'
@@ -25,8 +26,8 @@ export async function deleteDataJobs(instance: NotejamInstance, context: Reconci
 export async function freeVolume(instance: NotejamInstance, context: ReconcileContext): Promise<void> {
   const { cache } = context
   const { uid = '' } = instance.metadata
-  const claims = cache.controlledBy(resources.persistentVolumeClaims, uid)
-  if (instance.spec.database.sqlite === undefined || claims.every(({ metadata }) => metadata.deletionTimestamp === undefined)) return
+  const claim = findOwnClaim(instance, cache)
+  if (instance.spec.database.sqlite === undefined || claim?.metadata.deletionTimestamp === undefined) return
   const jobs = [...cache.controlledBy<Job>(resources.jobs, uid), ...dataJobsOf(instance, context)]
   const spent = new Map(jobs.filter((job) => isSpent(job, instance, context)).map((job) => [job.metadata.name, job]))
   for (const job of spent.values()) await deleteJob(job, context)

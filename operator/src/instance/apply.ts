@@ -113,10 +113,10 @@ export async function applyChildren(observation: Observation, plan: ReleasePlan,
   let changed = false
   let refused: Error | undefined
   await settleScaling(observation, context)
-  for (const { resource, desired } of childrenOf(observation, plan)) {
+  for (const { resource, desired, orphaned = false } of childrenOf(observation, plan)) {
     if (resource === httpRoutes && !context.cache.has(httpRoutes)) continue
     try {
-      const { object, action } = await context.applier.apply({ resource, desired, owner: observation.instance })
+      const { object, action } = await context.applier.apply({ resource, desired, owner: observation.instance, orphaned })
       objects.push(object)
       changed ||= action !== 'unchanged'
     } catch (error) {
@@ -144,7 +144,7 @@ function refusalOf(resource: Resource, desired: KubeObject, error: unknown): App
 export function planChildren(observation: Observation, plan: ReleasePlan, { applier }: ReconcileContext): readonly string[] {
   const { instance } = observation
   const changed = childrenOf(observation, plan).filter(
-    ({ resource, desired }) => applier.plan({ resource, desired, owner: instance }) !== 'unchanged',
+    ({ resource, desired, orphaned = false }) => applier.plan({ resource, desired, owner: instance, orphaned }) !== 'unchanged',
   )
   const names = changed.map(({ desired }) => `${desired.kind} ${desired.metadata.name}`)
   const isNewImage = plan.release.current?.image !== instance.spec.image && plan.operation === undefined

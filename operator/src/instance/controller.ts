@@ -42,8 +42,8 @@ export function instanceController(options: InstanceReconcilerOptions): Controll
         source({
           ...{ resource, labelSelector: managedBySelector, optional: resource === httpRoutes },
           indexes: { ...childIndexes(resource), ...(resource === resources.jobs ? dataJobIndexes : {}) },
-          // Those of the schedule and of backups belong to their CronJob and NotejamBackup.
-          ...(resource === resources.jobs ? { map: instanceKeys } : {}),
+          // Those of the schedule and of backups belong to their CronJob and NotejamBackup, and a volume that is kept to nobody.
+          ...(resource === resources.jobs || resource === resources.persistentVolumeClaims ? { map: instanceKeys } : {}),
         }),
       ),
       source<NotejamBackup>({

@@ -13,7 +13,9 @@ import type { ReconcileContext } from '../runtime/reconciler.ts'
 import { writeStatus } from '../runtime/write-status.ts'
 import { podsByInstance } from './indexes.ts'
 import { notejamInstances } from './kinds.ts'
+import { restoreForLastBackup } from './last-backup-needs.ts'
 import { lastBackupConditions, planLastBackup, type LastBackupObservation, type LastBackupPlan } from './last-backup-planner.ts'
+import type { SecretsOptions } from './secrets.ts'
 
 /** Kinds of what writes into the database, or begins what does. */
 const writingKinds: readonly Resource[] = [resources.deployments, resources.cronJobs, resources.jobs]
@@ -25,11 +27,16 @@ const quietComponents = new Set(['backup', 'database'])
  *
  * @returns whether the instance may go: the backup is complete, there was never anything to back up, or the namespace is going away, in which no Job can be made
  */
-export async function takeLastBackup(instance: NotejamInstance, context: ReconcileContext): Promise<boolean> {
+export async function takeLastBackup(
+  instance: NotejamInstance,
+  context: ReconcileContext,
+  randomKey: NonNullable<SecretsOptions['randomKey']>,
+): Promise<boolean> {
   const writers = findWriters(instance, context)
   let plan = planLastBackup(observe(instance, writers, context))
   if (plan.type === 'Finish') return true
   try {
+    await restoreForLastBackup(instance, context, randomKey)
     await wakeDatabase(instance, context)
     if (plan.type === 'Stop') for (const { resource, object } of writers) await context.applier.delete(resource, object, instance)
     if (plan.type === 'Create') {

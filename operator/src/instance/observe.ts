@@ -6,6 +6,7 @@ import { registryDigest } from '../api/image.ts'
 import { isNotFound } from '../kube/errors.ts'
 import { controllerOf, describeObject, keyOf, keyToString, type KubeObject, type ObjectKey } from '../kube/object.ts'
 import { resources, type Resource } from '../kube/resource.ts'
+import type { CacheReader } from '../runtime/cache.ts'
 import type { ReconcileContext } from '../runtime/reconciler.ts'
 import { ownerNameIndex, podsByInstance } from './indexes.ts'
 import { observeBackups, type BackupsSeen } from '../backup/observe-instance.ts'
@@ -15,6 +16,7 @@ import { findConnectionShortage } from './database-connections.ts'
 import { observeDatabase, type ObservedDatabase } from './database-observe.ts'
 import { readHibernation, type Hibernation } from './hibernation.ts'
 import { readJobState, type JobState } from './job-state.ts'
+import { findLeavingClaim, findOwnClaim } from './own-claim.ts'
 import { gatekeeperOf } from './release/gate.ts'
 import { phaseOf } from './release/steps.ts'
 import type { Stall } from './release/types.ts'
@@ -125,7 +127,7 @@ export async function observe(instance: NotejamInstance, context: ReconcileConte
     release: recoverRelease(instance, deployment, jobs),
     deployment,
     scaling: decideScaling(policy, deployment),
-    children: childResources.flatMap((resource) => cache.controlledBy(resource, uid).map((object) => ({ resource, object }))),
+    children: findChildren(instance, cache),
     jobs,
     job: readJobState(
       job,
@@ -151,11 +153,24 @@ export async function observe(instance: NotejamInstance, context: ReconcileConte
 
 const gatewayMissing = 'The cluster does not serve httproutes.gateway.networking.k8s.io/v1; install the Gateway API, or use http.ingress'
 
+function findChildren(instance: NotejamInstance, cache: CacheReader): Observation['children'] {
+  const { uid = '' } = instance.metadata
+  const claim = findOwnClaim(instance, cache)
+  const owned = childResources.flatMap((resource) => cache.controlledBy(resource, uid).map((object) => ({ resource, object })))
+  return claim === undefined || owned.some(({ object }) => object === claim)
+    ? owned
+    : [{ resource: resources.persistentVolumeClaims, object: claim }, ...owned]
+}
+
 function findOutlived(instance: NotejamInstance, secrets: SecretsState, { cache }: ReconcileContext): readonly string[] {
   const found = [...childResources, resources.jobs]
     .flatMap((resource) => cache.byIndex(resource, ownerNameIndex, keyToString(keyOf(instance))))
     .filter((object) => outlives(object, instance))
-  return [...found.map((object) => `${object.kind} ${object.metadata.name}`), ...secrets.outlived.map((name) => `Secret ${name}`)]
+  const claim = findLeavingClaim(instance, cache)
+  return [
+    ...(claim === undefined ? found : [...found, claim]).map((object) => `${object.kind} ${object.metadata.name}`),
+    ...secrets.outlived.map((name) => `Secret ${name}`),
+  ]
 }
 
 function isAtZero(deployment: Deployment | undefined): boolean {

@@ -67,7 +67,7 @@ export function createInstanceReconciler({ randomKey, random, backupMetrics = no
       backupMetrics.forget(request)
     }
     if (instance === undefined) return done
-    if (instance.metadata.deletionTimestamp !== undefined) return finishDeletion(instance, context)
+    if (instance.metadata.deletionTimestamp !== undefined) return finishDeletion(instance, context, randomKey)
     if (!isPaused(instance) && isOver(instance.spec, context.clock.now())) return expire(instance, context)
 
     const known = memory.secretsFor(instance)

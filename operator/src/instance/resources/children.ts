@@ -2,6 +2,7 @@ import { buildCronJobs, type CronJobsInput } from '../../backup/resources/backup
 import { buildMaskCronJobs } from '../../backup/resources/mask-cron-job.ts'
 import type { DynamicObject } from '../../kube/object.ts'
 import { resources, type Resource } from '../../kube/resource.ts'
+import { holdsOwnClaim } from '../own-claim.ts'
 import type { Scaling } from '../scaling.ts'
 import { buildAutoscaler } from './autoscaler.ts'
 import { buildClaim } from './claim.ts'
@@ -19,6 +20,8 @@ import { buildService } from './service.ts'
 export interface Child {
   readonly resource: Resource
   readonly desired: DynamicObject
+  /** It has no owner reference, and is ours by an annotation: the garbage collector is to leave it. */
+  readonly orphaned?: boolean
 }
 
 /** What all children together depend on beside the Deployment's own. */
@@ -75,5 +78,9 @@ export function renderChildren(input: ChildrenInput, deployment: Omit<Deployment
     // Only over a Deployment whose replicas were handed over: two would set them otherwise.
     [resources.horizontalPodAutoscalers, input.scaling.by === 'autoscaler' ? buildAutoscaler(input) : undefined],
   ]
-  return rendered.flatMap(([resource, desired]) => (desired === undefined ? [] : [{ resource, desired }]))
+  return rendered.flatMap(([resource, desired]) => {
+    if (desired === undefined) return []
+    const orphaned = resource === resources.persistentVolumeClaims && holdsOwnClaim(input.instance)
+    return [{ resource, desired, ...(orphaned ? { orphaned } : {}) }]
+  })
 }

@@ -1,5 +1,6 @@
 import { childMetadata } from '../../api/labels.ts'
 import type { DynamicObject } from '../../kube/object.ts'
+import { holdsOwnClaim } from '../own-claim.ts'
 import { ownClaimName } from './names.ts'
 import type { RenderInput } from './render-input.ts'
 
@@ -8,10 +9,11 @@ export function buildClaim({ instance, policy }: RenderInput): DynamicObject | u
   if (policy.storageSize === undefined) return undefined
   const { sqlite, builtIn } = instance.spec.database
   const storageClassName = (sqlite ?? builtIn)?.storage?.storageClassName
+  const { ownerReferences, ...metadata } = childMetadata(instance, 'app', ownClaimName(instance))
   return {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
-    metadata: childMetadata(instance, 'app', ownClaimName(instance)),
+    metadata: holdsOwnClaim(instance) || ownerReferences === undefined ? metadata : { ...metadata, ownerReferences },
     spec: {
       accessModes: ['ReadWriteOnce'],
       resources: { requests: { storage: policy.storageSize } },
