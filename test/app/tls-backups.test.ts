@@ -86,7 +86,8 @@ describe.each(['postgres', 'mysql'] as const)('backups over TLS to %s', (engine)
 
     const untrusted = await world.run(database.guarded, onDemand, verified('stranger'))
     await servers[engine].show('other')
-    const misnamed = await world.run(database.guarded, onDemand, verified()).finally(() => servers[engine].show('right'))
+    const misnamed = await world.run(database.guarded, onDemand, verified())
+    await servers[engine].show('right')
 
     expect(untrusted.report).toMatchObject({
       outcome: 'DatabaseTlsRefused',
@@ -108,18 +109,15 @@ describe.each(['postgres', 'mysql'] as const)('backups over TLS to %s', (engine)
     const config = { ...(database.config as ServerConfig), tls }
     await servers[engine].show(certificate)
 
-    const dumped = dataEngines[engine]
-      .withSnapshot(
-        { config, database: opened, db: opened.db, scratch, tables: ['users'], signal: AbortSignal.timeout(20_000) },
-        async ({ content }) => {
-          let bytes = 0
-          for await (const chunk of content) bytes += chunk.byteLength
-          return bytes
-        },
-      )
-      .finally(() => servers[engine].show('right'))
+    const options = { config, database: opened, db: opened.db, scratch, tables: ['users'], signal: AbortSignal.timeout(20_000) }
+    const failure = await dataEngines[engine]
+      .withSnapshot(options, async ({ content }) => {
+        for await (const chunk of content) expect(chunk).toBeDefined()
+      })
+      .catch((error: unknown) => error)
+    await servers[engine].show('right')
 
-    await expect(dumped).rejects.toMatchObject({ code: 'ToolFailed', message: expect.stringMatching(/certificate|SSL|TLS/i) })
+    expect(failure).toMatchObject({ code: 'ToolFailed', message: expect.stringMatching(/certificate|SSL|TLS/i) })
   })
 })
 
