@@ -59,6 +59,7 @@ export async function dropPods(faulted: FaultedInstance, wholeMs: number, tenths
 export async function killRestores(faulted: FaultedInstance, quarters: readonly number[]): Promise<readonly string[]> {
   const { api, namespace } = faulted.place
   const { person } = faulted
+  faulted.hurry()
   const begun = await faulted.backUp()
   await faulted.succeeds(begun)
   const backupID = (await api.get<Run>(backupType, begun.name, namespace))?.status?.backupID ?? ''

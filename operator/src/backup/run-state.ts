@@ -79,7 +79,7 @@ export function readRun(job: Job | undefined, pods: readonly Pod[], container: s
   return {
     type: 'Failed',
     reason: exitReasons[last.exitCode] ?? 'Failed',
-    message: `The run failed with ${describeEnd(last)}`,
+    message: `The run failed with ${describeEnd(last)}${eviction(pods)}`,
     ...(typeof outcome === 'string' ? { outcome } : {}),
     ...(store === undefined ? {} : { store }),
     ...when,
@@ -100,6 +100,12 @@ function findTry(pods: readonly Pod[], container: string): string | undefined {
     return [{ time, message: `A try failed with ${describeEnd(end)}; it is tried again` }]
   })
   return tries.toSorted((a, b) => a.time.localeCompare(b.time)).at(-1)?.message
+}
+
+/** The kubelet evicts a pod that uses more than its volumes may hold, and tells nobody else why. */
+function eviction(pods: readonly Pod[]): string {
+  const message = pods.find(({ status }) => status?.reason === 'Evicted')?.status?.message
+  return message === undefined ? '' : `; its pod was evicted: ${message.trim()}`
 }
 
 /** When a Job ended; undefined while it has not. */
