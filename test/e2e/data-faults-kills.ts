@@ -55,8 +55,8 @@ export async function dropPods(faulted: FaultedInstance, wholeMs: number, tenths
   await faulted.next('pods that were taken away')
 }
 
-/** Kills the Job of a restore in place at these quarters of its run: the archive is in its place as a whole, or what was there before is served. */
-export async function killRestores(faulted: FaultedInstance, quarters: readonly number[]): Promise<readonly string[]> {
+/** Kills the Job of a restore in place at these fifths of its run: the archive is in its place as a whole, or what was there before is served. */
+export async function killRestores(faulted: FaultedInstance, fifths: readonly number[]): Promise<readonly string[]> {
   const { api, namespace } = faulted.place
   const { person } = faulted
   faulted.hurry()
@@ -65,17 +65,17 @@ export async function killRestores(faulted: FaultedInstance, quarters: readonly 
   const backupID = (await api.get<Run>(backupType, begun.name, namespace))?.status?.backupID ?? ''
   let wholeMs = 0
   const ends: string[] = []
-  for (const quarter of [undefined, ...quarters]) {
-    const marker = `Written after the archive ${quarter ?? 'first'}`
+  for (const fifth of [undefined, ...fifths]) {
+    const marker = `Written after the archive ${fifth ?? 'first'}`
     await person.createNote(marker, 'and lost by a restore that ends')
-    const restore = `restore-${quarter ?? 'whole'}`
+    const restore = `restore-${fifth ?? 'whole'}`
     const spec = { instanceRef: { name }, mode: 'InPlace', confirm: name, source: { backupID } }
     await api.create({ ...restoreType, metadata: { name: restore, namespace }, spec })
     const job = await restoreJob(faulted)
     const running = await containerRuns(api, namespace, job, 'restore')
-    if (quarter === undefined) wholeMs = await containerEnds(api, namespace, job, 'restore', running)
+    if (fifth === undefined) wholeMs = await containerEnds(api, namespace, job, 'restore', running)
     else {
-      await sleep(Math.max(0, running.since + (wholeMs * quarter) / 4 - performance.now()))
+      await sleep(Math.max(0, running.since + (wholeMs * fifth) / 5 - performance.now()))
       killContainer(running)
     }
     const ended = await waitFor(
@@ -97,7 +97,7 @@ export async function killRestores(faulted: FaultedInstance, quarters: readonly 
     if (!page.includes('Remember the milk')) throw new Error(`${restore} ended with ${ended}, and the notes are gone`)
     if (ended.startsWith('True') === isOld)
       throw new Error(`${restore} ended with ${ended}, and the data is that of ${isOld ? 'before' : 'the archive'}`)
-    ends.push(`${quarter === undefined ? 'not killed' : `killed at ${quarter}/4`}: ${ended.slice(0, 80)}`)
+    ends.push(`${fifth === undefined ? 'not killed' : `killed at ${fifth}/5`}: ${ended.slice(0, 80)}`)
     await faulted.look(restore)
   }
   return ends
