@@ -136,15 +136,18 @@ export class EventRecorder implements Recorder {
   forget(uid: string): void {
     const subject = this.#subjects.get(uid)
     if (subject === undefined) return
-    void Promise.all([...subject.series.values()].map(({ written }) => written)).then(() => {
-      if (this.#subjects.get(uid) === subject) this.#subjects.delete(uid)
-    })
+    void this.#dropWritten(uid, subject)
   }
 
   /** Waits until all events that were recorded are written or dropped, without rests between them; for a graceful stop. */
   async flush(): Promise<void> {
     this.#hurry.abort()
     await Promise.all([...this.#subjects.values()].flatMap(({ series }) => [...series.values()].map(({ written }) => written)))
+  }
+
+  async #dropWritten(id: string, subject: Subject): Promise<void> {
+    await Promise.all([...subject.series.values()].map(({ written }) => written))
+    if (this.#subjects.get(id) === subject) this.#subjects.delete(id)
   }
 
   #repeat(regarding: KubeObject, series: Series, now: number): void {
