@@ -114,13 +114,6 @@ describe('a NotejamBackup', () => {
     await createBackup(api, scene, 'now')
     await waitFor(() => scene.kubelet.ran.includes('backup good-1'), { what: 'the first try', timeoutMs: 15_000 })
 
-    await waitFor(
-      async () => {
-        const told = messageOf(await backupUntil(api, scene, 'now', 'Unknown', 'Running')) ?? ''
-        return /^A try failed with exit code 7: .*503; it is tried again$/.test(told)
-      },
-      { what: 'what the first try said', timeoutMs: 15_000 },
-    )
     scene.kubelet.dataEndings.clear()
     await backupUntil(api, scene, 'now', 'True', 'Completed')
 
