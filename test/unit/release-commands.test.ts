@@ -93,7 +93,7 @@ class Rehearsal {
 
   async #run(): Promise<void> {
     const phase = phaseOf(this.operation?.step)
-    if (phase === undefined || phase === 'restore') return
+    if (phase === undefined || phase === 'restore' || phase === 'rehearse') return
     const instance: NotejamInstance = {
       apiVersion: 'notejam.io/v1',
       kind: 'NotejamInstance',

@@ -13,7 +13,7 @@ export const definitions: readonly ExpectedDefinition[] = [
   },
   {
     resource: { group: 'notejam.io', version: 'v1', plural: 'notejaminstances', kind: 'NotejamInstance', namespaced: true },
-    schemaHash: 'VSI0XsGgcscuhua5ZhZnqg',
+    schemaHash: 'OJj7xZ17qHnK3QOuTa91mw',
   },
   {
     resource: { group: 'notejam.io', version: 'v1', plural: 'notejamrestores', kind: 'NotejamRestore', namespaced: true },

@@ -923,6 +923,35 @@ export interface NotejamInstance {
          */
         contractFailure?: string
         /**
+         * rehearsal is how the migration of an upgrade was tried before on an archive of this instance (strategy Upgrade).
+         */
+        rehearsal?: {
+          /**
+           * result is Passed (each row was as before, but for what the image declares to rewrite) or Skipped.
+           */
+          result: 'Passed' | 'Skipped'
+          /**
+           * message is why it was skipped.
+           */
+          message?: string
+          /**
+           * backupID names the archive.
+           */
+          backupID?: string
+          /**
+           * tables is how many tables were compared.
+           */
+          tables?: number
+          /**
+           * rows is how many rows were compared.
+           */
+          rows?: number
+          /**
+           * durationSeconds is how long it took, the restore included.
+           */
+          durationSeconds?: number
+        }
+        /**
          * approval is who approved the image and when, as the API server recorded it, where updatePolicy was OnApproval.
          */
         approval?: {
@@ -972,6 +1001,35 @@ export interface NotejamInstance {
          * contractFailure is why they could not be removed; the next release tries again.
          */
         contractFailure?: string
+        /**
+         * rehearsal is how the migration of an upgrade was tried before on an archive of this instance (strategy Upgrade).
+         */
+        rehearsal?: {
+          /**
+           * result is Passed (each row was as before, but for what the image declares to rewrite) or Skipped.
+           */
+          result: 'Passed' | 'Skipped'
+          /**
+           * message is why it was skipped.
+           */
+          message?: string
+          /**
+           * backupID names the archive.
+           */
+          backupID?: string
+          /**
+           * tables is how many tables were compared.
+           */
+          tables?: number
+          /**
+           * rows is how many rows were compared.
+           */
+          rows?: number
+          /**
+           * durationSeconds is how long it took, the restore included.
+           */
+          durationSeconds?: number
+        }
         /**
          * approval is who approved the image and when, as the API server recorded it, where updatePolicy was OnApproval.
          */
@@ -1084,6 +1142,7 @@ export interface NotejamInstance {
       step:
         | 'Inspecting'
         | 'BackingUp'
+        | 'Rehearsing'
         | 'Contracting'
         | 'Stopping'
         | 'Wiping'

@@ -48,12 +48,16 @@ const stalledReasons = {
     'An object of the name that the operator needs is there and belongs to somebody else; it is left alone. Rename or delete it, or give the instance another name.',
   NotMasked:
     'The archive that spec.seed.from names is not a masked copy, and nothing else may leave the instance that it is of; nothing was changed. Name the store of masked copies.',
+  RehearsalFailed:
+    'The migration of the new image was tried on an archive of this instance, in a throw-away database, and failed there; the database itself was not touched. The message has the exit code and the last lines of the log. Give a corrected image, or change spec.release.retryToken to try this one again.',
   RestoreFailed:
     'The Job that restores an archive failed; the data is as it was. The message has its exit code and the last lines of its log; create another NotejamRestore.',
   RolloutCrashed:
     'The pods of a new image ended again and again. The message has the exit code and the last lines of the log; the image before was put back, if there was one.',
   RolloutDeadlineExceeded:
     'The pods of a new image did not become ready within spec.release.rollout.progressDeadlineSeconds; the image before was put back, if there was one.',
+  RowsChanged:
+    'The migration of the new image was tried on an archive of this instance, in a throw-away database, and rows were lost or changed there that it does not declare to rewrite; the database itself was not touched. The message names the tables. Give a corrected image.',
   SchemaDrifted:
     'The migration Job found applied migrations whose content is not that of its image. Give the image that made the schema, or a later one of the same line.',
   SeedFailed:
@@ -89,6 +93,7 @@ export const conditionReasons = {
     Creating: 'The objects of the instance are being made.',
     Inspecting: 'A Job of the new image reads what the database holds; nothing is changed.',
     BackingUp: 'The backup before a migration is taken.',
+    Rehearsing: 'Environment Test: the migration of the new image is tried on the backup just taken, in a throw-away database.',
     Stopping: 'Environment Development: the pods are stopped before the database is emptied.',
     Wiping: 'Environment Development: the database is being emptied for the new image.',
     Migrating: 'The migration Job of a release runs; what served before still serves.',

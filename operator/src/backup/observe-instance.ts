@@ -13,8 +13,10 @@ import { dataSince } from './data-since.ts'
 import { summariseBackups, type BackupSummary, type PastRun } from './instance-planner.ts'
 import { archiveOf } from './failed-verification.ts'
 import { notejamBackups, notejamRestores } from './kinds.ts'
+import { isReadable } from './is-readable.ts'
 import { readMaskedCopies } from './masked-copies.ts'
 import { observeSeed } from './observe-seed.ts'
+import { canRehearse } from './rehearsal.ts'
 import { runAnnotation, type InstanceStores } from './resources/data-pod.ts'
 import { copyAnnotation, type MaskTarget } from './resources/mask-cron-job.ts'
 import type { SeedSource } from './resources/seed-job.ts'
@@ -30,6 +32,8 @@ export interface BackupsSeen {
   readonly problems: readonly Stall[]
   /** The backup of the operation under way. */
   readonly requested: BackupState
+  /** Whether the migration of an upgrade can be tried on an archive; a text says why not. */
+  readonly rehearsal: true | string
   /** The restore in place whose turn it is; undefined while none can begin. */
   readonly requestedRestore: RestoreRequest | undefined
   /** What the Job of the restore under way is made of; undefined while something of it is missing. */
@@ -101,6 +105,7 @@ export async function observeBackups(
     stores,
     problems: [...problems, ...schedule, ...problemOf(bootstrap), ...problemOf(seed)],
     requested: findRequested(instance, backups),
+    rehearsal: canRehearse(instance, stores),
     ...observeRestore(instance, stores, context),
     ...(bootstrap !== undefined && 'restore' in bootstrap ? { requestedRestore: undefined, restore: bootstrap.restore } : {}),
     seed: seed !== undefined && 'source' in seed ? seed.source : undefined,
@@ -135,10 +140,6 @@ function whySuspended({ status }: NotejamInstance, asleep: string | undefined): 
   const { operation } = status ?? {}
   if (operation === undefined || !replacingSteps.has(operation.step)) return undefined
   return `Operation ${operation.id} replaces the data (${operation.step})`
-}
-
-function isReadable({ first }: InstanceStores): boolean {
-  return first.spec.encryption.mode === 'None' || first.spec.encryption.identitySecretRef !== undefined
 }
 
 function isScheduled(job: Job): boolean {
@@ -182,7 +183,10 @@ function findRequested(instance: NotejamInstance, backups: readonly NotejamBacku
   const backup = backups.find((candidate) => candidate.metadata.name === name && isOwnedBy(candidate, metadata.uid))
   const state = findCondition(backup?.status?.conditions, 'Succeeded')
   if (backup === undefined) return { type: 'Absent' }
-  if (state?.status === 'True') return { type: 'Succeeded' }
+  if (state?.status === 'True') {
+    const { backupID } = backup.status ?? {}
+    return { type: 'Succeeded', ...(backupID === undefined ? {} : { backupID }) }
+  }
   if (state?.status === 'False') return { type: 'Failed', message: `NotejamBackup ${backup.metadata.name}: ${state.message}` }
   return { type: 'Running' }
 }

@@ -5,6 +5,7 @@ import { freeVolume } from '../backup/data-jobs.ts'
 import { notejamBackups } from '../backup/kinds.ts'
 import { buildBackup } from '../backup/resources/backup.ts'
 import type { NamedStore } from '../backup/resources/store-pod.ts'
+import { buildRehearsalJob } from '../backup/resources/rehearsal-job.ts'
 import { buildRestoreJob } from '../backup/resources/restore-job.ts'
 import { buildSeedJob } from '../backup/resources/seed-job.ts'
 import { ApiError, isRefused } from '../kube/errors.ts'
@@ -182,10 +183,15 @@ function jobOf(
   input: Omit<ReleaseJobInput, 'phase' | 'releaseID' | 'identity'>,
   operationID: string,
   identity: ReleasePlan['identity'],
-  { backups: { restore, seed, stores }, instance }: Observation,
+  { backups: { restore, seed, stores, requested }, instance }: Observation,
 ): DynamicObject | undefined {
   const data = { ...input, name: releaseJobName(instance, operationID, phase), operationID }
   if (phase === 'restore') return restore === undefined ? undefined : buildRestoreJob({ ...data, ...restore })
+  if (phase === 'rehearse') {
+    const deadlineSeconds = input.policy.migrationDeadlineSeconds
+    const backupID = requested.type === 'Succeeded' ? requested.backupID : undefined
+    return stores === undefined ? undefined : buildRehearsalJob({ ...data, stores, backupID: backupID ?? 'Latest', deadlineSeconds })
+  }
   if (phase === 'seed' && instance.spec.seed?.from !== undefined) {
     if (seed === undefined) return undefined
     const marked = withIdentity(instance, identity)

@@ -164,6 +164,27 @@ describe('readJobState', () => {
     expect(state).toEqual({ type: 'Failed', reason, message: `${begin} with exit code 10: sign in: 500` })
   })
 
+  it('takes over what a rehearsal compared', () => {
+    const report = '{"command":"rehearse","outcome":"Rehearsed","backupID":"b","tables":9,"rows":1234,"durationSeconds":7.4}'
+
+    expect(readJobState(job(['Complete']), [ended(0, report)], 'rehearse')).toMatchObject({
+      rehearsed: { backupID: 'b', tables: 9, rows: 1234, durationSeconds: 7 },
+    })
+  })
+
+  it.each([
+    [1, 'RowsChanged', 'RowsChanged'],
+    [1, 'MigrationFailed', 'RehearsalFailed'],
+    [3, 'Locked', 'RehearsalFailed'],
+    [4, 'Drifted', 'SchemaDrifted'],
+    [6, 'FenceRefused', 'RehearsalFailed'],
+    [8, 'ChecksumMismatch', 'RehearsalFailed'],
+  ])('tells a rehearsal that ends with %i and %s as %s', (exitCode, outcome, reason) => {
+    const state = readJobState(job(['Failed', 'PodFailurePolicy']), [ended(exitCode, JSON.stringify({ outcome }))], 'rehearse')
+
+    expect(state).toMatchObject({ type: 'Failed', reason })
+  })
+
   it('takes over what an inspection found', () => {
     const report = '{"command":"status","database":"ours","pending":["2:expand","3:contract","4:expand"]}'
 

@@ -1,5 +1,5 @@
 import { registryDigest } from '../api/image.ts'
-import type { DatabaseIdentity, Operation } from '../api/notejam.ts'
+import type { DatabaseIdentity, Operation, Release } from '../api/notejam.ts'
 import type { ForeignCondition, Job, Pod, TerminatedState } from '../api/objects.ts'
 import type { StalledReason } from '../api/reasons.ts'
 import { describeEnd, findPodProblem, parseResult, type PodProblem } from './pod-problem.ts'
@@ -27,6 +27,8 @@ export type JobState =
       readonly pending?: number
       /** Accounts that an inspection found. */
       readonly accounts?: number
+      /** What a rehearsal compared. */
+      readonly rehearsed?: Omit<NonNullable<Release['rehearsal']>, 'result' | 'message'>
       /** What a restore put in the place of the data. */
       readonly restored?: NonNullable<Operation['restored']>
       /** The app's key from the archive, sealed to the operator. */
@@ -49,6 +51,7 @@ const jobs: Readonly<Record<Phase, { readonly name: string; readonly reason: Sta
   contract: { name: 'The contract migration', reason: 'MigrationFailed', timeout: 'MigrationTimedOut' },
   wipe: { name: 'The wipe', reason: 'WipeFailed' },
   expand: { name: 'The migration', reason: 'MigrationFailed', timeout: 'MigrationTimedOut' },
+  rehearse: { name: 'The rehearsal of the migration on an archive', reason: 'RehearsalFailed' },
   restore: { name: 'The restore', reason: 'RestoreFailed' },
   seed: { name: 'The seed', reason: 'SeedFailed' },
   smoke: { name: 'The smoke test', reason: 'VerificationFailed' },
@@ -56,7 +59,11 @@ const jobs: Readonly<Record<Phase, { readonly name: string; readonly reason: Sta
 }
 
 /** Outcomes that the report names, where the exit code is a general one. */
-const outcomeReasons: Readonly<Record<string, StalledReason>> = { ContractFirst: 'UpgradePathUnsupported', NotMasked: 'NotMasked' }
+const outcomeReasons: Readonly<Record<string, StalledReason>> = {
+  ContractFirst: 'UpgradePathUnsupported',
+  NotMasked: 'NotMasked',
+  RowsChanged: 'RowsChanged',
+}
 
 /** Exit codes of the image contract. */
 const exitReasons: Readonly<Record<number, StalledReason>> = {
@@ -65,6 +72,9 @@ const exitReasons: Readonly<Record<number, StalledReason>> = {
   5: 'DowngradeRefused',
   6: 'DatabaseFenced',
 }
+
+/** Of those, what a rehearsal finds out about the schema; the others are about its throw-away database. */
+const rehearsedReasons: ReadonlySet<StalledReason> = new Set(['SchemaDrifted', 'DowngradeRefused'])
 
 /**
  * Reads the state from the Job's conditions, never from its counters or times: a Job that used up its retries has no completion time, and one that
@@ -116,6 +126,7 @@ function succeeded(pods: readonly Pod[]): JobState {
     ...(typeof result?.['sealedSecretKey'] === 'string' ? { sealedSecretKey: result['sealedSecretKey'] } : {}),
     ...readCounts(result ?? {}),
     ...(result?.['outcome'] === 'Restored' ? { restored: readRestored(result) } : {}),
+    ...(result?.['outcome'] === 'Rehearsed' ? { rehearsed: readRehearsed(result) } : {}),
   }
 }
 
@@ -143,6 +154,11 @@ function readRestored({ backupID, rows, durationSeconds }: Readonly<Record<strin
   }
 }
 
+function readRehearsed(result: Readonly<Record<string, unknown>>): NonNullable<Succeeded['rehearsed']> {
+  const { tables } = result
+  return { ...readRestored(result), ...(typeof tables === 'number' ? { tables } : {}) }
+}
+
 function readIdentity(value: unknown): DatabaseIdentity | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const { instanceUID, environment, fingerprint } = value as Readonly<Record<string, unknown>>
@@ -165,9 +181,11 @@ function failedState(failure: ForeignCondition, pods: readonly Pod[], phase: Pha
   const outcome = parseResult(end.message)?.['outcome']
   const named = typeof outcome === 'string' ? outcomeReasons[outcome] : undefined
   const ended = end.finishedAt ?? failure.lastTransitionTime
+  const byCode = exitReasons[end.exitCode]
+  const coded = byCode !== undefined && (phase !== 'rehearse' || rehearsedReasons.has(byCode)) ? byCode : reason
   return {
     type: 'Failed',
-    reason: named ?? exitReasons[end.exitCode] ?? reason,
+    reason: named ?? coded,
     message: `${name} failed with ${describeEnd(end)}`,
     ...(outcome === 'NoSuchBackup' && ended !== undefined ? { noBackupAt: ended } : {}),
   }

@@ -147,6 +147,7 @@ function decide(observation: Observation): ReleasePlan {
       seedsCopy: spec.seed?.from !== undefined,
       takesLatestCopy: spec.seed?.from !== undefined && (spec.seed.from.backupID ?? 'Latest') === 'Latest',
       bootstraps: bootstraps(instance),
+      rehearsal: observation.backups.rehearsal,
     },
     paused: isPaused(instance) || observation.outlived.length > 0 || observation.rivalled,
     stopped: observation.asleep !== undefined,

@@ -1,5 +1,5 @@
 import { formatSelector, selectorLabels } from '../api/labels.ts'
-import type { InstanceStatus, NotejamInstance, Operation } from '../api/notejam.ts'
+import type { InstanceStatus, NotejamInstance, Operation, Release } from '../api/notejam.ts'
 import type { Deployment, HorizontalPodAutoscaler } from '../api/objects.ts'
 import type { EffectivePolicy } from '../api/policy.ts'
 import { condition, type ReasonOf } from '../api/reasons.ts'
@@ -143,6 +143,7 @@ function findWork(input: StatusInput): Situation['work'] {
       return { reason: 'Restoring', message: restoreMessage(input, operation) }
     case 'Inspecting':
     case 'BackingUp':
+    case 'Rehearsing':
     case 'Contracting':
     case 'Stopping':
     case 'Wiping':
@@ -175,6 +176,7 @@ function findWork(input: StatusInput): Situation['work'] {
 const stepTexts = {
   Inspecting: 'a Job reads what the database holds',
   BackingUp: 'the database is being backed up',
+  Rehearsing: 'its migration is tried on that backup, in a throw-away database',
   Contracting: 'what only older code needs is being removed from the schema',
   Stopping: 'the pods are being stopped before the database is emptied',
   Wiping: 'the database is being emptied',
@@ -299,9 +301,23 @@ function upgradeVerified({ instance, plan }: StatusInput): ConditionState {
     return condition('UpgradeVerified', 'False', 'Failed', message, generation)
   }
   if (current !== undefined && plan.verifiedImages.some(({ digest }) => digest === current.digest)) {
-    return condition('UpgradeVerified', 'True', 'Passed', `${current.image} was upgraded to, and its pages work`, generation)
+    return condition(
+      'UpgradeVerified',
+      'True',
+      'Passed',
+      `${current.image} was upgraded to, and its pages work${rehearsalText(current)}`,
+      generation,
+    )
   }
   return condition('UpgradeVerified', 'Unknown', 'NotRequested', 'Nothing was upgraded yet', generation)
+}
+
+function rehearsalText({ rehearsal }: Release): string {
+  if (rehearsal === undefined) return ''
+  const { result, message = 'no reason is known', backupID = 'an archive', rows = 0, tables = 0 } = rehearsal
+  return result === 'Passed'
+    ? `; its migration was rehearsed on ${backupID}: ${rows} rows of ${tables} tables were as before`
+    : `; its migration was not rehearsed: ${message}`
 }
 
 function scalingActive({ instance, policy, scaling, autoscaler }: StatusInput): ConditionState {

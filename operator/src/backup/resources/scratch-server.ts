@@ -1,4 +1,5 @@
 import { annotationPrefix } from '../../api/labels.ts'
+import type { InstanceSpec } from '../../api/notejam.ts'
 import { findMariadb, findPostgres } from '../../instance/resources/database-scripts.ts'
 import { hardenedContainer, type Variable } from '../../instance/resources/pod.ts'
 import type { DataPodInput } from './data-pod.ts'
@@ -59,9 +60,14 @@ export function withScratchServer(input: DataPodInput) {
   return server === undefined ? {} : { ...scratchServerPod, initContainers: [server] }
 }
 
+/** The image of the throw-away server: what trial restores use, else that of the built-in database; undefined where neither is named. */
+export function scratchServerImage({ backup, database }: InstanceSpec): string | undefined {
+  return backup?.verification?.serverImage ?? database.builtIn?.image
+}
+
 function scratchServer({ instance }: DataPodInput) {
-  const { database, backup } = instance.spec
-  const image = backup?.verification?.serverImage
+  const { database } = instance.spec
+  const image = scratchServerImage(instance.spec)
   if (database.type === 'SQLite' || image === undefined) return undefined
   const hardened = hardenedContainer()
   const isPostgres = database.type === 'PostgreSQL'

@@ -78,7 +78,7 @@ export function advance(draft: Draft, operation: Operation, events: readonly Pla
 /** Ends the operation with its image served. */
 export function complete(draft: Draft, operation: Operation): ReleasePlan {
   const target = targetOf(draft)
-  const current: Release = { ...target, since: metaTime(draft.now) }
+  const current: Release = { ...target, ...skippedRehearsal(draft, operation), since: metaTime(draft.now) }
   const { target: _done, ...release } = draft.release
   const after = { ...release, current, history: addHistory(draft, operation, { result: 'Succeeded' }) }
   const verifiedImages = operation.step === 'Verifying' ? addVerified(draft, current) : draft.verifiedImages
@@ -86,6 +86,15 @@ export function complete(draft: Draft, operation: Operation): ReleasePlan {
     ...keep({ ...draft, release: after, operation: undefined, verifiedImages }),
     events: [{ type: 'Normal', reason: 'ReleaseSucceeded', action: 'Release', note: `Release ${operation.id} serves ${current.image}` }],
   }
+}
+
+/** Why the migration of an upgrade was not tried on an archive, where it was not. */
+function skippedRehearsal(draft: Draft, { strategy, inspected }: Operation): Pick<Release, 'rehearsal'> {
+  const { policy, release } = draft
+  if (strategy !== 'Upgrade' || policy.rehearsal === undefined || release.current === undefined) return {}
+  if (targetOf(draft).rehearsal !== undefined) return {}
+  const why = inspected?.pending === 0 ? 'it does not change the schema' : policy.rehearsal
+  return { rehearsal: { result: 'Skipped', message: why === true ? 'nothing was backed up' : why } }
 }
 
 function addVerified({ verifiedImages, now }: Draft, { image, digest }: Release): readonly VerifiedImage[] {

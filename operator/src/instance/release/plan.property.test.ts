@@ -70,7 +70,14 @@ class World {
       environment: environments[this.strategy],
       image: this.image,
       retryToken: this.retryToken,
-      policy: { ...samplePolicy, strategy: this.strategy, contractAfterSeconds: 5, seeds: true, seedsCopy: this.seedsCopy },
+      policy: {
+        ...samplePolicy,
+        strategy: this.strategy,
+        contractAfterSeconds: 5,
+        seeds: true,
+        seedsCopy: this.seedsCopy,
+        rehearsal: true,
+      },
       paused: this.paused,
       stopped: false,
       wantsPods: true,
@@ -126,6 +133,11 @@ class World {
     // What only may begin when the step before it is proven.
     if (phase === 'wipe') expect(this.running).toBe(false)
     if (phase === 'expand' && this.strategy === 'BackupThenMigrate' && this.mark !== undefined) expect(this.backedUp.has(id)).toBe(true)
+    // No upgrade of a database changes its schema before that was tried on an archive of it.
+    if (phase === 'expand' && this.strategy === 'Upgrade' && release.current !== undefined) {
+      expect(this.backedUp.has(id)).toBe(true)
+      expect(this.jobs.get(`${id}-rehearse`)?.state.type).toBe('Succeeded')
+    }
     if (phase === 'seed' && this.seedsCopy) expect(this.accounts).toBe(0)
     const image = (phase === 'contract' ? release.current : release.target)?.image ?? ''
     this.jobs.set(`${id}-${phase}`, { id, phase, image, uid: `uid-${this.created.length}`, state: { type: 'Pending' } })

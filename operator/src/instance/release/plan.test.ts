@@ -216,7 +216,7 @@ describe('planRelease', () => {
     ],
     [
       'goes through the steps again from one that it does not know',
-      { ...second, operation: at('BackingUp') },
+      { ...second, operation: at('Smoking') },
       `r2 Migrating, Create, deploys ${pinned1}`,
     ],
     [
@@ -445,6 +445,54 @@ describe('a wipe', () => {
 
     expect(plan.deploy?.image).toBe('notejam:2')
     expect(plan.stopApp).toBe(true)
+  })
+})
+
+describe('Upgrade with a store', () => {
+  const identity: DatabaseIdentity = { instanceUID: 'uid', environment: 'Test', fingerprint: 'f' }
+  const looked = (pending: number) => ({ type: 'Succeeded', digest: digestOf('notejam:2'), database: 'ours', identity, pending }) as const
+  const kept = (step: Operation['step'], changes: Partial<ReleaseObservation> = {}): Partial<ReleaseObservation> => ({
+    ...second,
+    identity,
+    policy: { ...policy, rehearsal: true },
+    backup: { type: 'Absent' },
+    operation: at(step, { strategy: 'Upgrade', inspected: { database: 'Ours', pending: 1 } }),
+    ...changes,
+  })
+  const taken = { type: 'Succeeded', backupID: 'a' } as const
+  const failed = { type: 'Failed', reason: 'RowsChanged', message: 'notes has 1 rows, it had 2' } as const
+
+  it.each<[string, Partial<ReleaseObservation>, string]>([
+    ['looks first whether the schema changes', kept('Migrating', { operation: undefined, release: served }), 'r2 Inspecting, Create'],
+    ['backs up then', kept('Inspecting', { job: looked(1) }), 'r2 BackingUp'],
+    ['neither backs up nor rehearses where it does not', kept('Inspecting', { job: looked(0) }), 'r2 Migrating'],
+    ['tries the migration on the archive', kept('BackingUp', { backup: taken }), 'r2 Rehearsing, Create'],
+    [
+      'goes on without a trial where none can be',
+      kept('BackingUp', { backup: taken, policy: { ...policy, rehearsal: 'why' } }),
+      'r2 Migrating',
+    ],
+    ['goes on where the store was taken away', kept('BackingUp', { backup: { type: 'Unavailable' } }), 'r2 Migrating'],
+    ['migrates after it', kept('Rehearsing', { backup: taken, job: { type: 'Succeeded' } }), 'r2 Migrating, Create'],
+    ['is given up before the database is touched', kept('Rehearsing', { backup: taken, job: failed }), 'idle, Leave'],
+    ['makes way for another image', kept('Rehearsing', { image: 'notejam:3', job: { type: 'Running' } }), 'idle, Leave'],
+  ])('%s', (_what, changes, expected) => {
+    expect(summary(planRelease(observe(changes)))).toMatch(new RegExp(`^${expected}`))
+  })
+
+  it('keeps what was compared, or why nothing was, with the release', () => {
+    const rehearsed = { backupID: 'a', tables: 2, rows: 30, durationSeconds: 4 }
+
+    const tried = planRelease(observe(kept('Rehearsing', { backup: taken, job: { type: 'Succeeded', rehearsed } })))
+    const end = { operation: at('Verifying', { strategy: 'Upgrade' }), job: { type: 'Succeeded' } } as const
+    const passed = planRelease(observe(kept('Verifying', { ...end, release: tried.release })))
+    const skipped = planRelease(observe(kept('Verifying', { ...end, policy: { ...policy, rehearsal: 'no key' } })))
+    const refused = planRelease(observe(kept('Rehearsing', { backup: taken, job: failed })))
+
+    expect(passed.release.current?.rehearsal).toEqual({ result: 'Passed', ...rehearsed })
+    expect(skipped.release.current?.rehearsal).toEqual({ result: 'Skipped', message: 'no key' })
+    expect(refused.stall).toMatchObject({ reason: 'RowsChanged', message: failed.message })
+    expect(refused.release.rejected).toMatchObject([{ image: 'notejam:2', reason: 'RowsChanged' }])
   })
 })
 

@@ -2,11 +2,12 @@ import type { Operation } from '../../api/notejam.ts'
 import type { Draft, Step, Strategy } from './types.ts'
 
 /** What the Job of a step does; it is part of the Job's name. */
-export type Phase = 'inspect' | 'contract' | 'wipe' | 'expand' | 'restore' | 'seed' | 'smoke' | 'verify'
+export type Phase = 'inspect' | 'contract' | 'wipe' | 'expand' | 'rehearse' | 'restore' | 'seed' | 'smoke' | 'verify'
 
 /** The Job of each step; steps that are not here have none. */
 const phases: Partial<Readonly<Record<Step, Phase>>> = {
   Inspecting: 'inspect',
+  Rehearsing: 'rehearse',
   Contracting: 'contract',
   Wiping: 'wipe',
   Migrating: 'expand',
@@ -25,11 +26,12 @@ export function phaseOf(step: Step | undefined): Phase | undefined {
 /**
  * The steps of each strategy, in order. Wipe first proves on the serving instance that the image can be pulled and reads the mark of the database;
  * the strategies that keep data begin with what the release before left behind. Where Upgrade is to begin with a masked copy, it looks first whether there
- * are accounts: a copy takes the place of what is there.
+ * are accounts: a copy takes the place of what is there. Where Upgrade has a store, it looks whether the schema changes: then it backs up, and tries the
+ * migration on that archive before the database itself is touched.
  */
 export const sequences: Readonly<Record<Strategy, readonly Step[]>> = {
   Wipe: ['Restoring', 'Inspecting', 'Stopping', 'Wiping', 'Migrating', 'Seeding', 'RollingOut'],
-  Upgrade: ['Restoring', 'Inspecting', 'Contracting', 'Migrating', 'Seeding', 'RollingOut', 'Verifying'],
+  Upgrade: ['Restoring', 'Inspecting', 'BackingUp', 'Rehearsing', 'Contracting', 'Migrating', 'Seeding', 'RollingOut', 'Verifying'],
   BackupThenMigrate: ['Restoring', 'Inspecting', 'BackingUp', 'Contracting', 'Migrating', 'Smoking', 'RollingOut'],
 }
 
@@ -38,12 +40,17 @@ const isNeeded: Readonly<Record<Step, (draft: Draft, operation: Operation) => bo
   // At the very first contact there is nothing to wipe, and migrate itself refuses a database that is not empty and not ours.
   Inspecting: (draft, operation) => {
     const strategy = strategyOf(draft, operation)
-    if (strategy === 'Upgrade') return draft.policy.seedsCopy === true && draft.policy.bootstraps !== true && isFirst(draft)
+    if (strategy === 'Upgrade') {
+      return isFirst(draft) ? draft.policy.seedsCopy === true && draft.policy.bootstraps !== true : draft.backup.type !== 'Unavailable'
+    }
     return strategy === 'BackupThenMigrate' || (draft.release.counter ?? 0) > 1 || draft.identity !== undefined
   },
   Stopping: ({ appGone }) => !appGone,
   Wiping: ({ identity, policy }) => identity !== undefined && policy.bootstraps !== true,
-  BackingUp: (_draft, operation) => addsSteps(operation),
+  BackingUp: (draft, operation) =>
+    addsSteps(operation) && (strategyOf(draft, operation) !== 'Upgrade' || (!isFirst(draft) && draft.backup.type !== 'Unavailable')),
+  Rehearsing: (draft, operation) =>
+    addsSteps(operation) && !isFirst(draft) && draft.backup.type !== 'Unavailable' && draft.policy.rehearsal === true,
   // Where a backup is wanted before the schema is changed, an image that adds nothing leaves all of it as it is.
   Contracting: (draft, operation) =>
     (draft.release.current?.pendingContract ?? 0) > 0 && (strategyOf(draft, operation) !== 'BackupThenMigrate' || addsSteps(operation)),

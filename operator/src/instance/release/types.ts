@@ -18,7 +18,8 @@ export type BackupState =
   | { readonly type: 'Unavailable' }
   | { readonly type: 'Absent' }
   | { readonly type: 'Running' }
-  | { readonly type: 'Succeeded' }
+  /** `backupID`: the archive; there is none of an empty database. */
+  | { readonly type: 'Succeeded'; readonly backupID?: string }
   | { readonly type: 'Failed'; readonly message: string }
 
 /** A restore in place that was asked for. */
@@ -49,6 +50,8 @@ export interface ReleasePolicy {
   readonly takesLatestCopy?: boolean
   /** Whether the instance is still to begin with an archive. */
   readonly bootstraps?: boolean
+  /** Whether the migration of an upgrade can be tried on an archive; a text says why not. */
+  readonly rehearsal?: true | string
 }
 
 /** Times in which releases may begin. */

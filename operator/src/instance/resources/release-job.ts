@@ -16,8 +16,8 @@ import {
 } from './pod.ts'
 import { ports, type PodInput } from './render-input.ts'
 
-/** What such a Job does; that of a restore is made like those of backups, as is that of a seed from a masked copy. */
-export type ReleasePhase = Exclude<Phase, 'restore'>
+/** What such a Job does; those of a restore and of a rehearsal are made like those of backups, as is that of a seed from a masked copy. */
+export type ReleasePhase = Exclude<Phase, 'rehearse' | 'restore'>
 
 /** What the Job of a release's step depends on beside the instance. */
 export interface ReleaseJobInput extends PodInput {
