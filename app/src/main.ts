@@ -134,6 +134,7 @@ function program(finish: (code: ExitCode) => void): Command {
     .option('--before-migration <period>', 'how long archives taken for an occasion are kept', 'P30D')
     .option('--hold <id>', 'an archive that is kept until it is let go; may be said more than once', collectText, [])
     .option('--release <id>', 'an archive whose hold ends; may be said more than once', collectText, [])
+    .option('--keep <id>', 'an archive that stays this time; may be said more than once', collectText, [])
     .option('--deadline <seconds>', 'how long it may take', seconds)
     .option('--dry-run', 'say what would go, and remove nothing', false)
     .action(async (flags) => {

@@ -303,6 +303,27 @@ describe('the command', () => {
     for (const secret of Object.values(server.credentials)) expect(real.stdout + real.stderr).not.toContain(secret)
   })
 
+  test('lets old masked copies go, in their own store alone, but for one that somebody begins with; the newest stays', async () => {
+    await using archives = await openSampleFolder()
+    await using copies = await openSampleFolder()
+    const [originals, ids] = [await fill(archives), await fill(copies)]
+    const target = Object.entries(copies.environment).map(([name, value]) => [`TARGET_${name}`, value] as const)
+    const wanted = ids[4] ?? ''
+
+    const { code, stdout } = await notejam([...args, '--keep', wanted], {
+      ...owned,
+      ...archives.environment,
+      ...Object.fromEntries(target),
+    })
+    const later = await notejam(args, { ...owned, ...Object.fromEntries(target) })
+
+    expect([code, reportOf(stdout)]).toEqual([0, expect.objectContaining({ outcome: 'Pruned', kept: 4, deleted: 2 })])
+    expect((await idsOf(archives.store)).toSorted()).toEqual(originals.toSorted())
+    // It left no mark.
+    expect(reportOf(later.stdout)).toMatchObject({ kept: 3, deleted: 1 })
+    expect((await idsOf(copies.store)).toSorted()).toEqual(ids.slice(0, 3).toSorted())
+  })
+
   test('of a second store that fails it is told, and the first is pruned', async () => {
     await using samples = await openSampleFolder()
     await fill(samples)

@@ -195,10 +195,10 @@ export class FakeKubelet {
       ? (this.#tags.get(image.slice(image.indexOf('@') + 1)) ?? 'unknown')
       : image.slice(image.lastIndexOf(':') + 1)
     const behaviour = behaviours.find((word) => tag.includes(word)) ?? 'good'
-    const [first] = pod.spec.initContainers ?? []
+    const first = pod.spec.initContainers?.find(({ name }) => name === 'backup' || name === 'mask')
     // Of the containers that begin one after the other, the first one that does not end well is the last.
-    const begun = first?.name === 'backup' ? this.#job(pod, first, tag, behaviour) : undefined
-    if (first?.name === 'backup' && begun === undefined) return
+    const begun = first === undefined ? undefined : this.#job(pod, first, tag, behaviour)
+    if (first !== undefined && begun === undefined) return
     const isOver = begun?.phase === 'Succeeded'
     const status =
       container.name === 'app'

@@ -15,6 +15,8 @@ export interface PruneOptions {
   readonly hold?: readonly string[]
   /** Backups whose hold ends. */
   readonly release?: readonly string[]
+  /** Backups that this prune keeps, and leaves no mark of. */
+  readonly keep?: readonly string[]
   /** Says what would go, and removes nothing. */
   readonly dryRun?: boolean
   /** Told of each thing that goes, before it goes. */
@@ -57,7 +59,7 @@ export async function prune(options: PruneOptions): Promise<PruneResult> {
   const { store, owner, policy, now, dryRun = false, plan: decide = planRetention } = options
   const listing = await listArchives(store, owner)
   const entries = await readEntries(store, listing.complete)
-  const held = new Set(options.hold)
+  const held = new Set([...(options.hold ?? []), ...(options.keep ?? [])])
   const released = new Set(options.release)
   if (!dryRun) {
     await markHolds(options, entries)

@@ -2,10 +2,9 @@ import { backupIdTime } from '../archive/backup-id.ts'
 import { parsePeriod, type Period } from '../archive/period.ts'
 import { prune, type PruneOptions, type PruneResult } from '../archive/prune.ts'
 import type { RetentionPolicy } from '../archive/retention.ts'
-import { requireStoreConfig } from '../archive/stores/open-store.ts'
 import { readStoreConfig, type StoreConfig } from '../archive/stores/store-config.ts'
 import { ConfigError, messageOf, type ExitCode } from '../errors.ts'
-import { endingSignal, invalid, ownerFrom, withStore } from './archive-job.ts'
+import { endingSignal, firstStoreConfig, invalid, ownerFrom, withStore } from './archive-job.ts'
 import { runStoreJob } from './store-job.ts'
 
 /** Flags of `prune`. */
@@ -16,20 +15,23 @@ export interface PruneFlags {
   readonly beforeMigration: string
   readonly hold: readonly string[]
   readonly release: readonly string[]
+  readonly keep: readonly string[]
   readonly dryRun: boolean
   /** Seconds. */
   readonly deadline?: number
 }
 
-/** `prune`: removes the archives that the retention does not ask for any more, in both stores. */
+/** `prune`: removes the archives that the retention does not ask for any more, in both stores; or masked copies, where their store is named. */
 export function pruneCommand(flags: PruneFlags): Promise<ExitCode> {
   return runStoreJob('prune', async ({ clock, log, onNotice }) => {
     const policy = policyFrom(flags)
-    for (const id of [...flags.hold, ...flags.release]) {
-      if (backupIdTime(id) === undefined) throw invalid(`--hold and --release take names such as 20261121T000003Z-1f0c2a9b, not "${id}"`)
+    for (const id of [...flags.hold, ...flags.release, ...flags.keep]) {
+      if (backupIdTime(id) === undefined)
+        throw invalid(`--hold, --release and --keep take names such as 20261121T000003Z-1f0c2a9b, not "${id}"`)
     }
     const owner = ownerFrom(process.env)
-    const first = requireStoreConfig(process.env)
+    // Masked copies lie in a store of their own, whatever else the pod knows.
+    const first = firstStoreConfig(process.env, ['TARGET_STORE_', 'STORE_'])
     const problems: string[] = []
     const second = readStoreConfig(process.env, 'SECOND_STORE_', problems)
     if (problems.length > 0) throw new ConfigError(problems)
@@ -39,9 +41,9 @@ export function pruneCommand(flags: PruneFlags): Promise<ExitCode> {
         const onRemove: PruneOptions['onRemove'] = (what, backupID) => {
           log.info({ store: store.name, what, backupID, dryRun: flags.dryRun }, 'removing')
         }
-        const { dryRun, hold, release } = flags
+        const { dryRun, hold, release, keep } = flags
         const { signal } = ending
-        return prune({ store, owner, policy, now: new Date(clock.now()), dryRun, hold, release, onRemove, onNotice, signal })
+        return prune({ store, owner, policy, now: new Date(clock.now()), dryRun, hold, release, keep, onRemove, onNotice, signal })
       })
     const result = await run(first)
     const copy = second === undefined ? undefined : await pruneSecond(second, run)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { findUnfit, type CopyEvidence } from './masked-copies.ts'
+import type { NotejamInstance } from '../api/notejam.ts'
+import { findUnfit, wantedCopies, type CopyEvidence } from './masked-copies.ts'
 import type { NamedStore } from './resources/store-pod.ts'
 
 const bucket = (name: string, more: object = {}) => ({
@@ -46,5 +47,26 @@ describe('findUnfit', () => {
     ['a zone that is none', { timeZone: 'Mars/Olympus' }, 'Mars/Olympus'],
   ])('finds %s', (_what, more, expected) => {
     expect(findUnfit(evidence(more))).toContain(expected)
+  })
+})
+
+describe('wantedCopies', () => {
+  it('are those that others name to begin with, of this very instance', () => {
+    const production = { metadata: { name: 'notes', namespace: 'prod', uid: 'u1' } } as NotejamInstance
+    const seededFrom = (instance: string, backupID?: string) =>
+      ({ spec: { seed: { from: { instance, backupID } } } }) as unknown as NotejamInstance
+
+    const wanted = wantedCopies(production, [
+      seededFrom('prod/notes', 'b'),
+      seededFrom('prod/notes/u1', 'a'),
+      seededFrom('prod/notes', 'b'),
+      seededFrom('prod/notes', 'Latest'),
+      seededFrom('prod/notes'),
+      seededFrom('prod/notes/u0', 'of an earlier one'),
+      seededFrom('prod/other', 'c'),
+      { spec: {} } as NotejamInstance,
+    ])
+
+    expect(wanted).toEqual(['a', 'b'])
   })
 })

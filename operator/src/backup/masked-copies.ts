@@ -1,4 +1,5 @@
 import type { BackupStoreSpec, NotejamBackupStore, NotejamInstance } from '../api/notejam.ts'
+import { notejamInstances } from '../instance/kinds.ts'
 import type { ReconcileContext } from '../runtime/reconciler.ts'
 import { notejamBackupStores } from './kinds.ts'
 import type { InstanceStores } from './resources/data-pod.ts'
@@ -25,6 +26,7 @@ export async function readMaskedCopies(
   const { namespace = '' } = instance.metadata
   const copies: MaskTarget[] = []
   const unfit = new Map<string, string>()
+  const wanted = wantedCopies(instance, maskedCopies.length === 0 ? [] : context.cache.list<NotejamInstance>(notejamInstances))
   for (const copy of stores === undefined ? [] : maskedCopies) {
     const { name } = copy.storeRef
     const found = context.cache.get<NotejamBackupStore>(notejamBackupStores, { namespace, name })
@@ -34,9 +36,20 @@ export async function readMaskedCopies(
         : (findUnfit({ copy, store: { name, spec: found.spec }, stores, timeZone, now: context.clock.now() }) ??
           (await findMissing(found, context))?.message)
     if (problem !== undefined) unfit.set(copy.name, problem)
-    else if (found !== undefined) copies.push({ copy, store: { name, spec: found.spec } })
+    else if (found !== undefined) copies.push({ copy, store: { name, spec: found.spec }, wanted })
   }
   return { copies, unfit }
+}
+
+/** The copies that others name to begin with, of any store: a name is that of one archive. `Latest` is always there. */
+export function wantedCopies({ metadata }: NotejamInstance, others: readonly NotejamInstance[]): readonly string[] {
+  const name = `${metadata.namespace ?? ''}/${metadata.name}`
+  const ids = others.flatMap(({ spec }) => {
+    const { instance, backupID = 'Latest' } = spec.seed?.from ?? {}
+    const isOurs = instance === name || instance === `${name}/${metadata.uid ?? ''}`
+    return isOurs && backupID !== 'Latest' ? [backupID] : []
+  })
+  return [...new Set(ids)].toSorted()
 }
 
 /** What {@link findUnfit} looks at. */

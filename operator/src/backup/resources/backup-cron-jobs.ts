@@ -22,7 +22,7 @@ export interface CronJobsInput extends DataPodInput {
 }
 
 /** Seconds for pruning after a scheduled backup, and the greatest wait before one: runs that all became due at once do not begin at once. */
-const pruneSeconds = 600
+export const pruneSeconds = 600
 const jitterSeconds = 300
 
 /** A run that was missed is made up for within twelve hours; beyond that the next one is near. */
@@ -43,6 +43,9 @@ export function backupSchedule({ backup }: InstanceSpec, uid: string): string {
   const minute = createHash('sha256').update(uid).digest().readUInt16BE() % spreadMinutes
   return `${minute} 0 * * *`
 }
+
+/** A prune that failed for good is not tried again. */
+export const failsWithPrune = { action: 'FailJob', onExitCodes: { containerName: 'prune', operator: 'NotIn', values: repeatedExits } }
 
 /** Name of the CronJob that backs up. */
 export function backupCronJobName(instance: string): string {
@@ -86,10 +89,7 @@ function buildBackupCronJob(input: CronJobsInput): DynamicObject {
   const containers = { initContainers: [backup], containers: [prune] }
   const pod = dataPod(input, { run: 'backup', deadlineSeconds: seconds, stores: used, database: true, ...containers })
   const spec = dataJobSpec('backup', seconds)
-  const rules = [
-    ...spec.podFailurePolicy.rules,
-    { action: 'FailJob', onExitCodes: { containerName: 'prune', operator: 'NotIn', values: repeatedExits } },
-  ]
+  const rules = [...spec.podFailurePolicy.rules, failsWithPrune]
   return cronJob(input, backupCronJobName(instance.metadata.name), 'backup', backupSchedule(instance.spec, instance.metadata.uid ?? ''), {
     ...spec,
     podFailurePolicy: { rules },
@@ -97,12 +97,13 @@ function buildBackupCronJob(input: CronJobsInput): DynamicObject {
   })
 }
 
-function each(name: string, values: readonly string[]): readonly string[] {
+/** An option that is said more than once. */
+export function each(name: string, values: readonly string[]): readonly string[] {
   return values.flatMap((value) => [name, value])
 }
 
-/** The static defaults repeat those of the schema. */
-function retentionArguments({ backup }: InstanceSpec): readonly string[] {
+/** How long archives are kept, as `prune` takes it. The static defaults repeat those of the schema. */
+export function retentionArguments({ backup }: InstanceSpec): readonly string[] {
   const { daily = 'P3Y', weekly, monthly, beforeMigration = 'P30D' } = backup?.retention ?? {}
   const tier = (name: string, value: string | undefined) => (value === undefined ? [] : [name, value])
   return [

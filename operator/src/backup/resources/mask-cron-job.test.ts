@@ -4,6 +4,14 @@ import { describeConnection } from '../../instance/connection.ts'
 import { sampleInstance, samples } from '../../instance/resources/sample-instances.ts'
 import type { CronJobsInput } from './backup-cron-jobs.ts'
 import { buildMaskCronJobs, maskCronJobName } from './mask-cron-job.ts'
+import type { NamedStore } from './store-pod.ts'
+
+const bucket = { endpoint: 'https://s3.example.org', bucket: 'copies', credentialsSecretRef: { name: 'writer' } }
+
+interface PodShape {
+  readonly initContainers: readonly { readonly name: string }[]
+  readonly containers: readonly { readonly args: readonly string[]; readonly env: readonly unknown[] }[]
+}
 
 function inputOf(): CronJobsInput {
   const { instance, database, stores, copyStores } = samples.backups
@@ -27,6 +35,44 @@ describe('buildMaskCronJobs', () => {
     expect(text).toContain('{"name":"SCRATCH_DATABASE_URL"')
     for (const absent of ['never-here', 'age1other', 'notes-db', 'TARGET_STORE_IDENTITY_FILE', '"DATABASE_URL"', 'NOTEJAM_INSTANCE_SPEC'])
       expect(text).not.toContain(absent)
+  })
+
+  it.each<[string, Partial<NamedStore['spec']>]>([
+    ['a volume', { volume: { claimName: 'copies' } }],
+    ['a bucket with credentials for it', { s3: { ...bucket, pruneCredentialsSecretRef: { name: 'pruner' } } }],
+  ])('lets go of old copies when a new one is there, in %s, and keeps those that somebody begins with', (_what, place) => {
+    const { instance, copies, ...rest } = inputOf()
+    const kept = { ...instance, spec: { ...instance.spec, backup: { ...instance.spec.backup, retention: { daily: 'P30D' } } } }
+    const wanted = ['20261121T000003Z-1f0c2a9b']
+    const [job] = buildMaskCronJobs({
+      ...{ ...rest, instance: kept as typeof instance },
+      copies: copies.map(({ copy, store }) => ({
+        copy,
+        store: { ...store, spec: { ...store.spec, s3: undefined, ...place } as NamedStore['spec'] },
+        wanted,
+      })),
+    })
+    const { spec } = (job as unknown as { spec: { jobTemplate: { spec: { template: { spec: PodShape } } } } }).spec.jobTemplate.spec
+      .template
+    const [prune, ...others] = spec.containers
+
+    expect(spec.initContainers.map(({ name }) => name).slice(-1)).toEqual(['mask'])
+    expect(others).toEqual([])
+    expect(prune?.args).toEqual(['prune', '--daily', 'P30D', '--before-migration', 'P30D', '--keep', ...wanted])
+    const text = JSON.stringify(prune?.env)
+    expect(text).toContain('TARGET_STORE_NAME')
+    expect(text).not.toMatch(/"STORE_|"SECOND_STORE_|IDENTITY|writer/)
+  })
+
+  it('deletes nothing with credentials that write', () => {
+    const text = JSON.stringify(
+      buildMaskCronJobs({
+        ...inputOf(),
+        copies: inputOf().copies.map(({ copy, store }) => ({ copy, store: { ...store, spec: { ...store.spec, s3: bucket } } })),
+      }),
+    )
+
+    expect(text).not.toContain('"prune"')
   })
 
   it('makes none where none is declared', () => {

@@ -1,9 +1,9 @@
 import { annotationPrefix, childName } from '../../api/labels.ts'
 import type { InstanceSpec } from '../../api/notejam.ts'
 import type { DynamicObject } from '../../kube/object.ts'
-import { cronJob, runUid, type CronJobsInput } from './backup-cron-jobs.ts'
+import { cronJob, each, failsWithPrune, pruneSeconds, retentionArguments, runUid, type CronJobsInput } from './backup-cron-jobs.ts'
 import { dataJobSpec } from './data-job.ts'
-import { dataContainer, dataPod } from './data-pod.ts'
+import { dataContainer, dataPod, type DataPod } from './data-pod.ts'
 import { scratchURL, withScratchServer } from './scratch-server.ts'
 import type { NamedStore } from './store-pod.ts'
 
@@ -14,6 +14,8 @@ export type MaskedCopy = NonNullable<NonNullable<InstanceSpec['backup']>['masked
 export interface MaskTarget {
   readonly copy: MaskedCopy
   readonly store: NamedStore
+  /** Copies that an instance names to begin with: they stay. */
+  readonly wanted?: readonly string[]
 }
 
 /** Annotation of the Jobs of a masked copy: its name in the spec. */
@@ -39,9 +41,10 @@ export function buildMaskCronJobs(input: CronJobsInput): readonly DynamicObject[
 
 /**
  * Restores the newest archive into a throw-away server beside it, masks it there, and archives the result in the store of the copy for its recipients alone.
- * It opens no database but that one; what opens the copy is not in its pod.
+ * It opens no database but that one; what opens the copy is not in its pod. When that went well it lets go of old copies, where the store says with whose
+ * credentials: those that write should not be able to delete.
  */
-function buildMaskCronJob(input: CronJobsInput, { copy, store }: MaskTarget): DynamicObject {
+function buildMaskCronJob(input: CronJobsInput, { copy, store, wanted = [] }: MaskTarget): DynamicObject {
   const { instance, stores } = input
   const { deadlineSeconds = 3600 } = instance.spec.backup ?? {}
   const target: NamedStore = {
@@ -60,12 +63,24 @@ function buildMaskCronJob(input: CronJobsInput, { copy, store }: MaskTarget): Dy
     database: false,
     environment: [runUid, ...scratchURL(input)],
   })
+  const beside: Partial<Pick<DataPod, 'annotations' | 'volumes' | 'initContainers'>> = withScratchServer(input)
+  const { initContainers: servers = [], ...scratch } = beside
+  const isPruned = store.spec.volume !== undefined || store.spec.s3?.pruneCredentialsSecretRef !== undefined
+  const prune = dataContainer(input, {
+    name: 'prune',
+    args: ['prune', ...retentionArguments(instance.spec), ...each('--keep', wanted)],
+    use: 'Prune',
+    stores: [['TARGET_STORE_', target, 'Prune']],
+    database: false,
+  })
+  const seconds = deadlineSeconds + (isPruned ? pruneSeconds : 0)
   const template = dataPod(input, {
-    ...{ run: 'mask', deadlineSeconds, stores: used, database: false },
-    ...withScratchServer(input),
-    containers: [container],
+    ...{ run: 'mask', deadlineSeconds: seconds, stores: used, database: false, ...scratch },
+    ...(isPruned ? { initContainers: [...servers, container], containers: [prune] } : { initContainers: servers, containers: [container] }),
   })
   const name = maskCronJobName(instance.metadata.name, copy.name)
-  const spec = { ...dataJobSpec('mask', deadlineSeconds), template }
-  return cronJob(input, name, 'mask', copySchedule(copy), spec, { [copyAnnotation]: copy.name })
+  const spec = dataJobSpec('mask', seconds)
+  const rules = isPruned ? [...spec.podFailurePolicy.rules, failsWithPrune] : spec.podFailurePolicy.rules
+  const notes = { [copyAnnotation]: copy.name }
+  return cronJob(input, name, 'mask', copySchedule(copy), { ...spec, podFailurePolicy: { rules }, template }, notes)
 }
