@@ -32,18 +32,23 @@ export interface ObjectStoreOptions {
   readonly tls?: boolean
   /** Address of this machine that it listens on. */
   readonly host?: string
+  /** Below which each bucket has a host name of its own. */
+  readonly virtualDomain?: string
 }
 
 const credentials = { accessKeyId: 'tests-access-key', secretAccessKey: 'tests-secret-access-key' }
 
 /** Starts an S3 server, on loopback unless told otherwise; disposing of it removes all that was stored. */
-export async function startObjectStore({ tls = false, host = '127.0.0.1' }: ObjectStoreOptions = {}): Promise<ObjectStore> {
+export async function startObjectStore({ tls = false, host = '127.0.0.1', virtualDomain }: ObjectStoreOptions = {}): Promise<ObjectStore> {
   const { versitygw } = await ensureBinaries(['versitygw'], { progress: createProgress() })
   const root = await mkdtemp(join(tmpdir(), 'notejam-s3-'))
   const folder = join(root, 'buckets')
   await Promise.all(['buckets', 'versions', 'metadata'].map((name) => mkdir(join(root, name))))
   const certificate = tls ? await writeCertificate(root) : undefined
-  const { child, port } = await startServer(versitygw, root, host, certificate?.flags ?? [])
+  const { child, port } = await startServer(versitygw, root, host, [
+    ...(certificate?.flags ?? []),
+    ...(virtualDomain === undefined ? [] : ['--virtual-domain', virtualDomain]),
+  ])
   const endpoint = `${tls ? 'https' : 'http'}://${host}:${port}`
   const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials })
   let buckets = 0

@@ -30,7 +30,8 @@ export const storeRules: readonly RuleFixture[] = [
   },
   {
     rule: 'an endpoint is an origin',
-    accepted: { ...minimalStore, s3: s3({ endpoint: 'http://minio.storage.svc:9000' }) },
+    // Its pods get their credentials from their service account.
+    accepted: { ...minimalStore, s3: { endpoint: 'http://minio.storage.svc:9000', bucket: 'notes' } },
     refused: { ...minimalStore, s3: s3({ endpoint: 'https://s3.example.org/notes' }) },
     message: 'endpoint is http://host or https://host with an optional port',
   },

@@ -9,7 +9,7 @@ export const definitions: readonly ExpectedDefinition[] = [
   },
   {
     resource: { group: 'notejam.io', version: 'v1', plural: 'notejambackupstores', kind: 'NotejamBackupStore', namespaced: true },
-    schemaHash: 'wpEDyP4V1svT_pcZON1A4w',
+    schemaHash: 'yfj34qxC7XXcZzlVbMlj1Q',
   },
   {
     resource: { group: 'notejam.io', version: 'v1', plural: 'notejaminstances', kind: 'NotejamInstance', namespaced: true },

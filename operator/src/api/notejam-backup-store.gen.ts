@@ -40,16 +40,16 @@ export interface NotejamBackupStore {
        */
       pathStyle?: 'Auto' | 'Always' | 'Never'
       /**
-       * credentialsSecretRef names a Secret with the entries access-key-id and secret-access-key (and session-token, if there is one) of a user who may put, get and list.
+       * credentialsSecretRef names a Secret with the entries access-key-id and secret-access-key (and session-token, if there is one) of a user who may put, get and list. Without it the pods take what their service account (pod.serviceAccountName of the instance) gives them, such as a web identity or a pod identity.
        */
-      credentialsSecretRef: {
+      credentialsSecretRef?: {
         /**
          * name of the Secret in this namespace.
          */
         name: string
       }
       /**
-       * pruneCredentialsSecretRef names a Secret with the same entries of a user who may delete as well; that of credentialsSecretRef if not given.
+       * pruneCredentialsSecretRef names a Secret with the same entries of a user who may delete as well; if not given, credentialsSecretRef counts.
        */
       pruneCredentialsSecretRef?: {
         /**

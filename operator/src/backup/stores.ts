@@ -88,7 +88,7 @@ export async function findMissing(
 function secretsOf({ s3, encryption }: BackupStoreSpec): readonly (readonly [string, readonly string[]])[] {
   const pair = [credentialEntries.id, credentialEntries.secret]
   const named: readonly (readonly [string | undefined, readonly string[]])[] = [
-    [s3?.credentialsSecretRef.name, pair],
+    [s3?.credentialsSecretRef?.name, pair],
     [s3?.pruneCredentialsSecretRef?.name, pair],
     [s3?.caSecretRef?.name, [authorityEntry]],
     [encryption.identitySecretRef?.name, [identityEntry]],

@@ -47,7 +47,9 @@ export function storeEnvironment({ name, spec }: NamedStore, role: StoreRole, us
 
 function credentials({ s3 }: BackupStoreSpec, role: StoreRole, use: StoreUse): readonly Variable[] {
   if (s3 === undefined) return []
-  const { name } = (use === 'Prune' ? s3.pruneCredentialsSecretRef : undefined) ?? s3.credentialsSecretRef
+  const { name } = (use === 'Prune' ? s3.pruneCredentialsSecretRef : undefined) ?? s3.credentialsSecretRef ?? {}
+  // What the pod's service account gives is found by the client itself.
+  if (name === undefined) return []
   const entry = (variable: string, key: string, optional?: true): Variable => ({
     name: `${role}${variable}`,
     valueFrom: { secretKeyRef: { name, key, ...(optional === undefined ? {} : { optional }) } },

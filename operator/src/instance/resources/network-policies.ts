@@ -75,12 +75,23 @@ export function buildNetworkPolicies(input: NetworkInput): readonly DynamicObjec
   ]
 }
 
+/**
+ * Where a pod without keys of its own gets some: a token service under a name (Amazon's STS), or the agent of the node (Amazon EKS documentation, "Pod
+ * Identity Agent", addresses).
+ */
+const identityWays = [
+  { ports: [port(443)] },
+  { to: [{ ipBlock: { cidr: '169.254.170.23/32' } }, { ipBlock: { cidr: 'fd00:ec2::23/128' } }], ports: [port(80)] },
+]
+
 /** The way of backups to their stores. A volume needs none; a name resolves to many addresses, so only the port holds for it. */
 function storePolicies({ instance, stores = [] }: NetworkInput): readonly Readonly<Record<string, unknown>>[] {
   const urls = new Set(stores.map(({ spec }) => spec.s3?.endpoint))
   const endpoints = [...urls].flatMap((url) => endpointOfStore(url) ?? [])
   if (endpoints.length === 0) return []
-  return [{ podSelector: { matchLabels: selectorLabels(instance.metadata.name, 'backup') }, egress: endpoints.map(way) }]
+  const identified = stores.some(({ spec }) => spec.s3 !== undefined && spec.s3.credentialsSecretRef === undefined)
+  const egress = [...endpoints.map(way), ...(identified ? identityWays : [])]
+  return [{ podSelector: { matchLabels: selectorLabels(instance.metadata.name, 'backup') }, egress }]
 }
 
 function endpointOfStore(url: string | undefined): Endpoint | undefined {
