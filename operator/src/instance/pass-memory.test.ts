@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { InstanceStatus, NotejamInstance } from '../api/notejam.ts'
 import { keyOf } from '../kube/object.ts'
 import { PassMemory } from './pass-memory.ts'
+import type { ReleasePlan } from './release/types.ts'
 import { sampleInstance, samples } from './resources/sample-instances.ts'
 import type { SecretsState } from './secrets.ts'
 
@@ -67,5 +68,38 @@ describe('Secrets in memory', () => {
     memory.forget(keyOf(atRest))
 
     expect([memory.secretsFor(atRest), memory.isReportDue(atRest)]).toEqual([undefined, false])
+  })
+})
+
+describe('a step that the next pass writes down', () => {
+  const migrating = withStatus({ observedGeneration: 1, operation: { id: 'r1', type: 'Release', step: 'Migrating' } } as InstanceStatus)
+  const plan = { release: { counter: 1 }, operation: { id: 'r1', type: 'Release', step: 'RollingOut' } } as ReleasePlan
+
+  function left(): PassMemory {
+    const memory = new PassMemory()
+    memory.leaveReport(migrating, true)
+    memory.leaveJournal(migrating, plan)
+    return memory
+  }
+
+  it('is part of the status', () => {
+    expect(left().withJournal(migrating).status).toEqual({ observedGeneration: 1, release: { counter: 1 }, operation: plan.operation })
+  })
+
+  it.each<[string, NotejamInstance]>([
+    ['another process went on meanwhile', withStatus({ release: { current: { id: 'r1', image: 'other' } } })],
+    ['the instance is another one', withStatus(migrating.status ?? {}, 'two')],
+  ])('is forgotten when %s', (_what, instance) => {
+    const memory = left()
+
+    expect(memory.withJournal(instance)).toBe(instance)
+    expect(memory.withJournal(migrating)).toBe(migrating)
+  })
+
+  it('is forgotten once it is written', () => {
+    const memory = left()
+    memory.leaveReport(migrating, false)
+
+    expect(memory.withJournal(migrating)).toBe(migrating)
   })
 })

@@ -1,5 +1,7 @@
-import type { NotejamInstance } from '../api/notejam.ts'
+import type { InstanceStatus, NotejamInstance } from '../api/notejam.ts'
 import { keyOf, keyToString, type ObjectKey } from '../kube/object.ts'
+import { sameJson } from '../runtime/json.ts'
+import type { ReleasePlan } from './release/types.ts'
 import type { SecretsState } from './secrets.ts'
 
 /**
@@ -14,6 +16,14 @@ interface Memory {
   /** Monotonic milliseconds. */
   readAt: number
   reportDue: boolean
+  journal: Journal | undefined
+}
+
+/** A step that is done and not written down yet. */
+interface Journal {
+  /** The status that it comes after. */
+  readonly after: InstanceStatus | undefined
+  readonly step: Pick<InstanceStatus, 'operation' | 'release' | 'databaseIdentity'>
 }
 
 /**
@@ -55,7 +65,32 @@ export class PassMemory {
 
   /** Notes whether a report was left to the next pass. */
   leaveReport(instance: NotejamInstance, isLeft: boolean): void {
-    this.#of(instance).reportDue = isLeft
+    const memory = this.#of(instance)
+    memory.reportDue = isLeft
+    if (!isLeft) memory.journal = undefined
+  }
+
+  /** Notes a step of the journal that the next pass is to write. */
+  leaveJournal(instance: NotejamInstance, { operation, release, identity }: ReleasePlan): void {
+    const step = {
+      release,
+      ...(operation === undefined ? {} : { operation }),
+      ...(identity === undefined ? {} : { databaseIdentity: identity }),
+    }
+    this.#of(instance).journal = { after: instance.status, step }
+  }
+
+  /**
+   * The instance with the step that the last pass left; as it is, where there is none or the status says something else by now, as after another process
+   * led meanwhile.
+   */
+  withJournal(instance: NotejamInstance): NotejamInstance {
+    const memory = this.#of(instance)
+    const { journal } = memory
+    if (journal === undefined) return instance
+    if (sameJson(journal.after ?? {}, instance.status ?? {})) return { ...instance, status: { ...instance.status, ...journal.step } }
+    memory.journal = undefined
+    return instance
   }
 
   /** The instance is gone. */
@@ -68,7 +103,7 @@ export class PassMemory {
     const { uid = '' } = instance.metadata
     const known = this.#memories.get(key)
     if (known?.uid === uid) return known
-    const memory: Memory = { uid, secrets: undefined, readAt: Number.NEGATIVE_INFINITY, reportDue: false }
+    const memory: Memory = { uid, secrets: undefined, readAt: Number.NEGATIVE_INFINITY, reportDue: false, journal: undefined }
     this.#memories.set(key, memory)
     return memory
   }

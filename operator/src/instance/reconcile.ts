@@ -33,7 +33,7 @@ import { nextLook, type Unwatched } from './next-look.ts'
 import { observe, releaseOf, type Observation } from './observe.ts'
 import { PassMemory } from './pass-memory.ts'
 import { readGate } from './release/gate.ts'
-import { isSilentStep } from './release/journal.ts'
+import { isSilentStep, mayFollow } from './release/journal.ts'
 import { planRelease } from './release/plan.ts'
 import type { ReleasePlan } from './release/types.ts'
 import { readSecrets, type SecretsState } from './secrets.ts'
@@ -73,7 +73,8 @@ export function createInstanceReconciler({ randomKey, random, backupMetrics = no
     const known = memory.secretsFor(instance)
     const secrets = known ?? (await readSecretsOf(instance, context, randomKey))
     if (known === undefined) memory.readSecrets(instance, secrets, context.clock.monotonic())
-    const seen = await observe(isPaused(instance) ? instance : await guardDeletion(instance, context), context, secrets)
+    const live = isPaused(instance) ? instance : await guardDeletion(instance, context)
+    const seen = await observe(memory.withJournal(live), context, secrets)
     backupMetrics.observe(request, seen.backups.summary)
     if (
       !isPaused(instance) &&
@@ -92,7 +93,7 @@ export function createInstanceReconciler({ randomKey, random, backupMetrics = no
       if (isPaused(instance) || observation.outlived.length > 0 || observation.rivalled) {
         await report(instance, observation, plan, nothingApplied, context)
       } else {
-        const applied = await act(observation, plan, memory, context)
+        const applied = await act(live, observation, plan, memory, context)
         hasProblems ||= applied.problems.length > 0
       }
       // Whoever edits the spec has often changed a Secret with it.
@@ -108,7 +109,7 @@ export function createInstanceReconciler({ randomKey, random, backupMetrics = no
       throw error
     }
     if (memory.isReportDue(instance)) return after(reportSeconds)
-    return !isPaused(instance) && isSilentStep(instance.status, plan)
+    return !isPaused(instance) && isSilentStep(seen.instance.status, plan)
       ? after(againSeconds)
       : nextLook(instance, unwatched(observation, plan, hasProblems), { now: observation.now, random })
   }
@@ -175,17 +176,31 @@ function decide(observation: Observation): ReleasePlan {
 }
 
 /**
- * The journal is written before what it announces is done; children are applied; what came of it is reported. Where something was changed, the watches
- * bring another pass: the report is left to it, unless the last one was left already.
+ * The journal is written before what it announces is done, but for steps that may follow; children are applied; what came of it is reported. Where
+ * something was changed, the watches bring another pass: the report is left to it, and such a step with it, unless the last one was left already.
+ *
+ * @param live - the instance as the cluster has it, without what the last pass left to this one
  */
-async function act(observation: Observation, plan: ReleasePlan, memory: PassMemory, context: ReconcileContext): Promise<Applications> {
-  let { instance } = observation
-  if (!sameJson(instance.status?.operation, plan.operation) || !sameJson(instance.status?.release ?? {}, plan.release)) {
+async function act(
+  live: NotejamInstance,
+  observation: Observation,
+  plan: ReleasePlan,
+  memory: PassMemory,
+  context: ReconcileContext,
+): Promise<Applications> {
+  let instance = live
+  const isNews = !isJournalled(observation.instance, plan)
+  const follows = isNews && !memory.isReportDue(instance) && mayFollow(observation.instance.status, plan)
+  const tell = (): void => {
+    if (isNews) for (const event of plan.events) context.recorder.event(instance, event)
+  }
+  if (!isJournalled(instance, plan) && !follows) {
     instance = await report(instance, observation, plan, nothingApplied, context)
     memory.leaveReport(instance, false)
-    for (const event of plan.events) context.recorder.event(instance, event)
   }
+  if (!follows) tell()
   const children = await applyChildren(observation, plan, context)
+  if (follows) tell()
   const job = children.problems.length > 0 ? nothingApplied : await createReleaseJob(observation, plan, context)
   const backup = children.problems.length > 0 ? nothingApplied : await createBackup(observation, plan, context)
   const applied: Applications = {
@@ -198,10 +213,15 @@ async function act(observation: Observation, plan: ReleasePlan, memory: PassMemo
   await prune(observation, plan, context)
   await pruneBackups(observation, context)
   const isLeft = applied.changed && applied.problems.length === 0 && !memory.isReportDue(instance)
+  if (isLeft && follows) memory.leaveJournal(instance, plan)
   if (!isLeft) await report(instance, observation, plan, applied, context)
   memory.leaveReport(instance, isLeft)
   if (applied.error !== undefined) throw applied.error
   return applied
+}
+
+function isJournalled({ status }: NotejamInstance, { operation, release }: ReleasePlan): boolean {
+  return sameJson(status?.operation, operation) && sameJson(status?.release ?? {}, release)
 }
 
 /**

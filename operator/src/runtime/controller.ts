@@ -232,7 +232,7 @@ export class Controller {
     const overdue = new AbortController()
     const tooLate = this.#detach(deadlineMs + graceMs, timeout, log, overdue.signal)
     await Promise.race([run(), tooLate])
-    overdue.abort()
+    overdue.abort('The pass has ended')
     this.#metrics.activeWorkers(--this.#active)
   }
 

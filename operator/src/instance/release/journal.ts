@@ -197,6 +197,20 @@ export function isSilentStep(
   return !isSame && job !== 'Create' && backup !== 'Create'
 }
 
+/**
+ * Whether a step may be written down after it is done: the pods of an instance that had none. Its Job has succeeded and is there, so whoever does not know
+ * of the step finds it again, and the Deployment as it is. Whatever may be undone, or makes a Job, is written first.
+ *
+ * @param before - the status that the plan was made from
+ */
+export function mayFollow(
+  before: Pick<InstanceStatus, 'operation'> | undefined,
+  { operation, release, job, backup, stall }: ReleasePlan,
+): boolean {
+  const isFirst = operation?.type === 'Release' && operation.step === 'RollingOut' && release.current === undefined
+  return isFirst && before?.operation?.id === operation.id && job === 'Leave' && backup === 'Leave' && stall === undefined
+}
+
 /** What the Deployment runs for a release: the very digest that its first Job ran. */
 export function deployOf(release: Release): { readonly image: string; readonly release: Release } {
   return { image: pinImage(release.image, release.digest), release }
