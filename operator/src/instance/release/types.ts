@@ -160,4 +160,6 @@ export interface ReleasePlan {
 /** A release while it is decided on: the observation with its status put in order. */
 export interface Draft extends ReleaseObservation {
   readonly release: ReleaseStatus
+  /** Whether spec.release.retryToken was changed since the last plan. */
+  readonly retried?: boolean
 }
