@@ -15,6 +15,7 @@ it.each<readonly [string, Partial<InstanceSpec>, BackupStoreSpec['encryption'] |
   ['an open store', { backup, database: sqlite }, { mode: 'None' }, true],
   ['a server for trials', { backup: { ...backup, verification }, database: external }, key, true],
   ['the server of a built-in database', { backup, database: builtIn }, key, true],
+  ['the server of a built-in database, by default', { backup, database: { type: 'PostgreSQL', builtIn: {} } }, key, true],
   ['a store that cannot be used now', { backup, database: sqlite }, undefined, true],
   ['no archives', { database: sqlite }, undefined, /spec\.backup is not set/],
   ['no key', { backup, database: sqlite }, { recipients: ['age1a'] }, /a has no encryption\.identitySecretRef/],

@@ -1,5 +1,6 @@
 import { annotationPrefix } from '../../api/labels.ts'
 import type { InstanceSpec } from '../../api/notejam.ts'
+import { effectivePolicy } from '../../api/policy.ts'
 import { findMariadb, findPostgres } from '../../instance/resources/database-scripts.ts'
 import { hardenedContainer, type Variable } from '../../instance/resources/pod.ts'
 import type { DataPodInput } from './data-pod.ts'
@@ -61,8 +62,8 @@ export function withScratchServer(input: DataPodInput) {
 }
 
 /** The image of the throw-away server: what trial restores use, else that of the built-in database; undefined where neither is named. */
-export function scratchServerImage({ backup, database }: InstanceSpec): string | undefined {
-  return backup?.verification?.serverImage ?? database.builtIn?.image
+export function scratchServerImage(spec: InstanceSpec): string | undefined {
+  return spec.backup?.verification?.serverImage ?? effectivePolicy(spec).database?.image
 }
 
 function scratchServer({ instance }: DataPodInput) {
