@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { pipeline } from 'node:stream/promises'
 import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib'
+import { gather } from '../archive/stores/gather.ts'
 import { startTool, type Tool } from './child.ts'
 import { tidily } from './collect-young.ts'
 
@@ -30,7 +31,10 @@ type Bytes = AsyncIterable<Uint8Array>
 
 /** zstd's own default: its next levels cost more processor time than `age` and the dump together. */
 const level = 3
-const chunkSize = 64 * 1024
+/** What zstd gets and gives at a time: each is a turn of a thread. */
+const blockBytes = 256 * 1024
+/** Waits in front of zstd, so that its thread has work while ours reads, hashes and adds up rows. */
+const waiting = { writableHighWaterMark: 1024 * 1024 }
 
 /**
  * Compresses and encrypts in constant memory.
@@ -40,9 +44,15 @@ const chunkSize = 64 * 1024
 export async function* pack(source: Bytes, { recipientsFile, signal, onContent }: PackOptions): AsyncGenerator<Uint8Array> {
   const over = new AbortController()
   const either = AbortSignal.any([signal, over.signal])
-  const watched = watch(source)
+  const hash = createHash('sha256')
+  let sizeBytes = 0
+  const watched = watch(gather(source, blockBytes), (block) => {
+    hash.update(block)
+    sizeBytes += block.byteLength
+  })
   const zstd = createZstdCompress({
-    chunkSize,
+    chunkSize: blockBytes,
+    ...waiting,
     params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 },
   })
   const age =
@@ -55,7 +65,7 @@ export async function* pack(source: Bytes, { recipientsFile, signal, onContent }
   try {
     yield* (age?.stdout ?? zstd) as Bytes
     await endOf({ source: watched, feeding, tool: age, signal })
-    onContent(watched.facts())
+    onContent({ sizeBytes, sha256: hash.digest('hex') })
   } catch (error) {
     // What ended the stream is told best by whoever failed first.
     await endOf({ source: watched, feeding, tool: age, signal })
@@ -70,7 +80,7 @@ export async function* unpack(source: Bytes, { identityFile, signal }: UnpackOpt
   const over = new AbortController()
   const either = AbortSignal.any([signal, over.signal])
   const watched = watch(source)
-  const zstd = createZstdDecompress({ chunkSize })
+  const zstd = createZstdDecompress({ chunkSize: blockBytes, ...waiting })
   const age =
     identityFile === undefined ? undefined : startTool({ command: 'age', args: ['--decrypt', '--identity', identityFile], signal: either })
   const feeding =
@@ -91,21 +101,17 @@ export async function* unpack(source: Bytes, { identityFile, signal }: UnpackOpt
 
 interface Watched {
   readonly bytes: Bytes
-  facts(): ContentFacts
   /** What the source threw by itself. */
   failure(): { readonly error: unknown } | undefined
 }
 
-/** Measures a stream, and remembers how it failed. */
-function watch(source: Bytes): Watched {
-  const hash = createHash('sha256')
-  let sizeBytes = 0
+/** Shows what passes a stream, and remembers how it failed. */
+function watch(source: Bytes, onChunk: (chunk: Uint8Array) => void = () => undefined): Watched {
   let failure: { readonly error: unknown } | undefined
   const bytes = async function* (): AsyncGenerator<Uint8Array> {
     try {
       for await (const chunk of source) {
-        hash.update(chunk)
-        sizeBytes += chunk.byteLength
+        onChunk(chunk)
         yield chunk
       }
     } catch (error) {
@@ -113,7 +119,7 @@ function watch(source: Bytes): Watched {
       throw error
     }
   }
-  return { bytes: tidily(bytes()), facts: () => ({ sizeBytes, sha256: hash.digest('hex') }), failure: () => failure }
+  return { bytes: tidily(bytes()), failure: () => failure }
 }
 
 interface Ends {

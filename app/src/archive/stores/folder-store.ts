@@ -4,6 +4,7 @@ import { copyFile, constants, link, mkdir, open, readdir, rename, rmdir, stat, u
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { messageOf, ObjectExistsError, ObjectNotFoundError, StoreUnavailableError, type StoreFailure } from '../../errors.ts'
+import { gather } from './gather.ts'
 import { checkKey, checkPrefix } from './object-key.ts'
 import { pulledStream } from './pulled-stream.ts'
 import { collectText, type Store, type StoredObject, type TransferOptions, type WriteOptions, type WrittenObject } from './store.ts'
@@ -22,6 +23,9 @@ export interface FolderStoreOptions {
 /** Files that are not whole yet; on the same file system, so that a rename brings them to their place. */
 const partialFolder = '.notejam-partial'
 const readBytes = 256 * 1024
+const writeBytes = 256 * 1024
+/** The disk is told to keep what was written each time it is so much more, so that little is left for the end, and little memory waits for the disk. */
+const syncBytes = 64 * 1024 * 1024
 
 /** Archives on a mounted volume. */
 export class FolderStore implements Store {
@@ -111,16 +115,43 @@ export class FolderStore implements Store {
   async write(key: string, body: AsyncIterable<Uint8Array>, { signal }: WriteOptions = {}): Promise<WrittenObject> {
     const hash = createHash('sha256')
     let size = 0
-    await this.#place(key, { overwrite: true }, async (file) => {
-      for await (const chunk of body) {
+    const measured = async function* (): AsyncGenerator<Uint8Array> {
+      for await (const block of gather(body, writeBytes)) {
         signal?.throwIfAborted()
-        hash.update(chunk)
-        size += chunk.byteLength
-        await this.#guard(file.writeFile(chunk), `cannot write ${key}`)
+        hash.update(block)
+        size += block.byteLength
+        yield block
       }
       signal?.throwIfAborted()
-    })
+    }
+    await this.#place(key, { overwrite: true }, (file) => this.#fill(file, measured(), `cannot write ${key}`))
     return { size, sha256: hash.digest('hex') }
+  }
+
+  /** Writes one block while the next is made, and has the disk keep them beside that. */
+  async #fill(file: FileHandle, blocks: AsyncIterable<Uint8Array>, doing: string): Promise<void> {
+    let writing: Promise<void> = Promise.resolve()
+    let syncing: Promise<void> = Promise.resolve()
+    let unsynced = 0
+    try {
+      for await (const block of blocks) {
+        await writing
+        if (unsynced >= syncBytes) {
+          unsynced = 0
+          await syncing
+          syncing = this.#guard(file.datasync(), doing)
+          syncing.catch(() => undefined)
+        }
+        unsynced += block.byteLength
+        writing = this.#guard(file.writeFile(block), doing)
+        writing.catch(() => undefined)
+      }
+    } finally {
+      // Whoever closes the file must not do it under a thread that still writes.
+      await Promise.allSettled([writing, syncing])
+    }
+    await writing
+    await syncing
   }
 
   async create(key: string, text: string): Promise<void> {

@@ -9,6 +9,9 @@ import { assertSums, damaged } from '../compare-sums.ts'
 import type { LoadOptions } from './data-engine.ts'
 import { sqliteSums } from './sqlite-sums.ts'
 
+/** Bytes that may wait to be written. */
+const waitingBytes = 1024 * 1024
+
 /**
  * Restores into a file beside the one that is served, checks it, and renames it: the file system does that as a whole or not at all.
  *
@@ -21,8 +24,12 @@ export async function loadSqlite(options: LoadOptions): Promise<number> {
   const side = `${config.path}.restoring`
   await removeSide(side)
   try {
-    await pipeline(options.content, createWriteStream(side, { flags: 'wx', mode: 0o660 }), { signal })
-    const erased = await finish(options, side)
+    await pipeline(options.content, createWriteStream(side, { flags: 'wx', mode: 0o660, highWaterMark: waitingBytes }), { signal })
+    // The disk has time while the rows are read; what changes after that is little.
+    const kept = syncFile(side)
+    const [finished, first] = await Promise.allSettled([finish(options, side), kept])
+    if (finished.status === 'rejected') throw finished.reason
+    if (first.status === 'rejected') throw first.reason
     await syncFile(side)
     options.onLoaded()
     signal.throwIfAborted()
@@ -34,7 +41,7 @@ export async function loadSqlite(options: LoadOptions): Promise<number> {
       old.close()
     }
     await syncFile(dirname(config.path))
-    return erased
+    return finished.value
   } finally {
     await removeSide(side)
   }
@@ -52,7 +59,8 @@ export async function loadSqlite(options: LoadOptions): Promise<number> {
       const present = new Set(tablesOf(file))
       const tables = manifest.tables.map(({ name }) => name).filter((name) => present.has(name))
       assertSums(manifest.tables, await sqliteSums(file, tables, signal))
-      file.exec('pragma secure_delete = on; begin')
+      // Nobody opens this file after a crash, and it is synchronised as a whole before it gets its name.
+      file.exec('pragma synchronous = off; pragma secure_delete = on; begin')
       file.prepare('delete from notejam_identity').run()
       file
         .prepare(

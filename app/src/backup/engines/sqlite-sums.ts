@@ -3,8 +3,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { encodedRowsQuery } from '../row-sum-query.ts'
 import { RowSum, type TableSum } from '../row-hash.ts'
 
-/** Rows are read in this process; others of its work go on after so many milliseconds. */
-const turnMs = 20
+/** Rows are read in this process; others of its work go on after so many milliseconds, before zstd has compressed what waits for it. */
+const turnMs = 3
 
 /**
  * Row counts and hashes of tables of a SQLite file. The full-text index has no content that could be read: its documents are counted, with the numbers

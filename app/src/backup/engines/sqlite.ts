@@ -12,7 +12,7 @@ import { sqliteSums } from './sqlite-sums.ts'
 /** Pages of one step: more than any file has. */
 const allPages = 2_147_483_647
 /** Bytes of one read of the copy. */
-const readBytes = 64 * 1024
+const readBytes = 256 * 1024
 
 /**
  * SQLite: its online backup API copies the file into the scratch folder, all pages in one step, in a thread of its own: writers are not held up (the
@@ -24,12 +24,23 @@ export const sqliteEngine: DataEngine = {
     const path = options.scratch.path('snapshot.db')
     await copy(options, path)
     const { rows } = await sql<{ version: string }>`select sqlite_version() as version`.execute(options.db)
-    const sums = await prepareCopy(options, path)
-    return await work({
-      engineVersion: rows[0]?.version ?? 'unknown',
-      content: createReadStream(path, { highWaterMark: readBytes, signal: options.signal }),
-      sums: () => Promise.resolve(sums),
-    })
+    await prepareCopy(options, path)
+    let summing: Promise<readonly TableSum[]> | undefined
+    const over = new AbortController()
+    const sum = () => sumCopy({ ...options, signal: AbortSignal.any([options.signal, over.signal]) }, path)
+    const content = async function* (): AsyncGenerator<Uint8Array> {
+      // Beside the reading, compressing and encrypting, most of which is the work of other threads and processes.
+      summing = sum()
+      summing.catch(() => undefined)
+      yield* createReadStream(path, { highWaterMark: readBytes, signal: options.signal }) as AsyncIterable<Uint8Array>
+    }
+    try {
+      return await work({ engineVersion: rows[0]?.version ?? 'unknown', content: content(), sums: () => summing ?? sum() })
+    } finally {
+      // The file goes with its folder, and nobody is to read it then.
+      over.abort()
+      await summing?.catch(() => undefined)
+    }
   },
   load: loadSqlite,
 }
@@ -47,7 +58,7 @@ async function copy({ config, signal }: SnapshotOptions, path: string): Promise<
   signal.throwIfAborted()
 }
 
-async function prepareCopy({ db, tables, signal }: SnapshotOptions, path: string): Promise<readonly TableSum[]> {
+async function prepareCopy({ db, tables }: SnapshotOptions, path: string): Promise<void> {
   const present = await listTables(db, 'sqlite')
   const file = new DatabaseSync(path)
   try {
@@ -55,6 +66,14 @@ async function prepareCopy({ db, tables, signal }: SnapshotOptions, path: string
     if (present.includes('notejam_identity')) file.exec('delete from notejam_identity')
     const own = new Set<string>([...tables, ...shadowTables(tables), ...ledgerTables])
     for (const name of present.filter((table) => !own.has(table))) drop(file, name)
+  } finally {
+    file.close()
+  }
+}
+
+async function sumCopy({ tables, signal }: SnapshotOptions, path: string): Promise<readonly TableSum[]> {
+  const file = new DatabaseSync(path, { readOnly: true })
+  try {
     return await sqliteSums(file, tables, signal)
   } finally {
     file.close()
