@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { InstanceStatus, NotejamInstance } from '../api/notejam.ts'
 import type { Job } from '../api/objects.ts'
 import type { Client } from '../kube/client.ts'
+import { ApiError } from '../kube/errors.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { resources, type Resource } from '../kube/resource.ts'
 import type { Applier } from '../runtime/applier.ts'
@@ -17,6 +18,7 @@ import { sampleInstance, samples } from './resources/sample-instances.ts'
 const { spec } = samples.quickstart.instance
 const startTime = '2026-01-01T00:00:00Z'
 const target = { id: 'r1', image: spec.image }
+const notFound = new ApiError({ status: 404, reason: 'NotFound', message: 'it is not there', call: 'get' })
 const migrating = {
   observedGeneration: 1,
   release: { counter: 1, target },
@@ -30,10 +32,13 @@ class PlayedCluster {
   readonly #reconcile = createInstanceReconciler({ randomKey: () => '', random: () => 0 })
   /** As the cache shows it. */
   instance: NotejamInstance
+  /** Whether the migration Job is there, and has succeeded. */
+  hasJob: boolean
   readonly #applied: Map<string, KubeObject>
 
   /** @param before - whose objects are there already */
-  constructor(status: InstanceStatus, before?: PlayedCluster) {
+  constructor(status: InstanceStatus, before?: PlayedCluster, { hasJob = true } = {}) {
+    this.hasJob = hasJob
     this.instance = sampleInstance(spec, { status })
     this.#applied = new Map(before?.applied)
   }
@@ -56,7 +61,7 @@ class PlayedCluster {
     const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's', ownerReferences: [this.#owner] } }
     const data = { SECRET_KEY: Buffer.alloc(64).toString('base64'), 'secret-key': Buffer.alloc(64).toString('base64') }
     const client = {
-      get: (resource: Resource) => Promise.resolve(resource === resources.secrets ? { ...secret, data } : this.#job),
+      get: (resource: Resource) => (resource === resources.secrets ? Promise.resolve({ ...secret, data }) : Promise.reject(notFound)),
       applyStatus: (_resource: Resource, { status }: { readonly status: InstanceStatus }) => {
         this.done.push(`status ${status.operation?.step ?? 'idle'}`)
         this.instance = { ...this.instance, status }
@@ -78,7 +83,7 @@ class PlayedCluster {
       get: (resource: Resource) => (resource === notejamInstances ? this.instance : undefined),
       list: () => [],
       controlledBy: ({ kind }: Resource) =>
-        kind === 'Job' ? [this.#job] : [...this.#applied.values()].filter((object) => object.kind === kind),
+        kind === 'Job' ? (this.hasJob ? [this.#job] : []) : [...this.#applied.values()].filter((object) => object.kind === kind),
       byIndex: () => [],
       has: () => true,
     } as CacheReader
@@ -103,6 +108,18 @@ describe('the roll-out of a release', () => {
 
     expect(cluster.done).toEqual(['Deployment', 'status RollingOut'])
     expect(cluster.told).toEqual(['MigrationSucceeded'])
+  })
+
+  it('takes the report of the migration with it, should that be left too', async () => {
+    const { operation: _none, ...before } = migrating
+    const cluster = new PlayedCluster({ ...before, release: {} } as InstanceStatus, undefined, { hasJob: false })
+
+    await cluster.pass()
+    cluster.hasJob = true
+    await cluster.pass()
+    await cluster.pass()
+
+    expect(cluster.done).toEqual(['status Migrating', 'Deployment', 'status RollingOut'])
   })
 
   it('is found again by another process that begins in between', async () => {

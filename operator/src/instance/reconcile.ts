@@ -190,7 +190,7 @@ async function act(
 ): Promise<Applications> {
   let instance = live
   const isNews = !isJournalled(observation.instance, plan)
-  const follows = isNews && !memory.isReportDue(instance) && mayFollow(observation.instance.status, plan)
+  const follows = isNews && mayFollow(observation.instance.status, plan)
   const tell = (): void => {
     if (isNews) for (const event of plan.events) context.recorder.event(instance, event)
   }
@@ -212,7 +212,8 @@ async function act(
   if (plan.job === 'Withdraw') await withdrawJob(observation, context)
   await prune(observation, plan, context)
   await pruneBackups(observation, context)
-  const isLeft = applied.changed && applied.problems.length === 0 && !memory.isReportDue(instance)
+  // A step that follows is news once: what the last pass left goes with it.
+  const isLeft = applied.changed && applied.problems.length === 0 && (follows || !memory.isReportDue(instance))
   if (isLeft && follows) memory.leaveJournal(instance, plan)
   if (!isLeft) await report(instance, observation, plan, applied, context)
   memory.leaveReport(instance, isLeft)
