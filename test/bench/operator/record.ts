@@ -70,8 +70,8 @@ Deployment, Ingress), with 16 passes or calls in flight:
 
 - The *floor* is a bare loop (\`test/bench/operator/floor.ts\`): one watch; for a new instance the nine applies, at once, and one write of its status; for
   an edited one the apply of its Deployment. No cache, no comparison, no retry, no order: it does not wait for the migration.
-- The *operator* writes its journal before the migration, and in the end twice how far it is (two statuses more than the floor), tells four events, reads
-  the Secret and whether the Deployment's name is free, and watches ten collections. At an edit it applies the Deployment first; the status and another
+- The *operator* writes its journal before the migration, and how far it is once or twice after it (the floor writes one status), tells four events,
+  reads the Secret and whether the Deployment's name is free, and watches ten collections. At an edit it applies the Deployment first; the status and another
   look at the Secret come after it.
 - The *Go controller* (\`test/bench/baseline-go\`) is the smallest one on controller-runtime that keeps the same children, with its defaults: each
   pass applies all nine, whatever changed, since it compares nothing.
