@@ -15,7 +15,7 @@ const secretType = { apiVersion: 'v1', kind: 'Secret' }
 const instanceType = { apiVersion: 'notejam.io/v1', kind: 'NotejamInstance' }
 
 /** The store fails until the state has said so; then the same backup is tried again by itself, and succeeds. */
-function storeFails(what: string, fault: StoreFault, which: 'writes' | 'all' | 'parts', truth: RegExp): MakeFault {
+function storeFails(what: string, fault: StoreFault, which: 'writes' | 'all' | 'data', truth: RegExp): MakeFault {
   return async (faulted) => {
     faulted.fail(fault, which)
     const begun = await faulted.backUp()
@@ -75,9 +75,9 @@ function clockJumps(what: string, days: number): MakeFault {
 export const faultKinds = {
   answers500: storeFails('the store answering 500', answer(500, 'InternalError'), 'writes', tried('500|InternalError')),
   answers503: storeFails('the store answering 503', answer(503, 'SlowDown'), 'all', tried('503|SlowDown')),
-  cut: storeFails('connections to the store being cut', { type: 'cutRequest', bytes: 100_000 }, 'parts', tried('.')),
-  full: storeFails('the store being full', answer(507, 'InsufficientStorage'), 'parts', tried('507|InsufficientStorage')),
-  denied: storeFails('the store refusing while parts are sent', answer(403, 'AccessDenied'), 'parts', tried('403|AccessDenied')),
+  cut: storeFails('connections to the store being cut', { type: 'cutRequest', bytes: 100_000 }, 'data', tried('.')),
+  full: storeFails('the store being full', answer(507, 'InsufficientStorage'), 'data', tried('507|InsufficientStorage')),
+  denied: storeFails('the store refusing while an archive is sent', answer(403, 'AccessDenied'), 'data', tried('403|AccessDenied')),
 
   slow: async (faulted) => {
     const what = 'the store taking a tenth of the bytes'

@@ -124,10 +124,11 @@ export class FaultedInstance implements AsyncDisposable {
     this.proxy.plan = () => undefined
   }
 
-  /** The store makes a fault with every request that writes, or with every one. */
-  fail(fault: StoreFault, which: 'writes' | 'all' | 'parts'): void {
-    this.proxy.plan = ({ method, query }) => {
-      const hit = which === 'all' || (which === 'parts' ? query.has('partNumber') : method === 'PUT' || method === 'POST')
+  /** The store makes a fault with every request that writes, that carries an archive's data, or with every one. */
+  fail(fault: StoreFault, which: 'writes' | 'all' | 'data'): void {
+    this.proxy.plan = ({ method, path }) => {
+      const hit =
+        which === 'all' || (which === 'data' ? method === 'PUT' && /\/data(?:\.age)?$/.test(path) : method === 'PUT' || method === 'POST')
       return hit ? fault : { type: 'slow', bytesPerSecond }
     }
   }
