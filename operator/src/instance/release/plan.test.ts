@@ -437,24 +437,6 @@ describe('a wipe', () => {
     expect(planRelease(wipe('Wiping')).stopApp).toBe(true)
   })
 
-  it('begins another attempt at an image whose roll-out failed with nothing to go back to, once it is asked for', () => {
-    const failing: Partial<ReleaseObservation> = {
-      ...{ environment: 'Development', image: 'notejam:2', policy: { ...policy, strategy: 'Wipe' } },
-      release: { counter: 2, target: { id: 'r2', image: 'notejam:2' } },
-      operation: at('RollingOut', { strategy: 'Wipe' }),
-      rolloutOf: () => ({ type: 'Failed', reason: 'RolloutCrashed', message: 'exit code 1' }),
-    }
-
-    const waits = planRelease(observe(failing))
-    const ended = planRelease(observe({ ...failing, retryToken: 'again' }))
-    const { release, operation } = ended
-    const next = planRelease(observe({ ...failing, retryToken: 'again', release, operation, deployed: undefined }))
-
-    expect(waits).toMatchObject({ operation: { step: 'RollingOut' }, stall: { reason: 'RolloutCrashed' } })
-    expect(summary(ended)).toContain('r2 Failed')
-    expect(next.operation).toMatchObject({ id: 'r2-2' })
-  })
-
   it('stops also what never served: the pods of a roll-out that failed on an emptied database', () => {
     const release: ReleaseStatus = { counter: 3, target: { id: 'r3', image: 'notejam:3' } }
     const deployed = { id: 'r2', image: 'notejam:2' }

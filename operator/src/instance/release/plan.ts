@@ -18,7 +18,7 @@ type Succeeded = Extract<JobState, { type: 'Succeeded' }>
  * call goes as far as one step; the caller writes the journal before it acts.
  */
 export function planRelease(observation: ReleaseObservation): ReleasePlan {
-  const draft: Draft = { ...observation, release: forgetRejected(observation), retried: isRetried(observation) }
+  const draft: Draft = { ...observation, release: forgetRejected(observation) }
   const { operation } = draft
   if (operation === undefined) return settleOrBegin(draft)
   if (draft.paused) return keep(draft)
@@ -43,14 +43,9 @@ export function planRelease(observation: ReleaseObservation): ReleasePlan {
   }
 }
 
-function isRetried({ release, retryToken = '', paused }: ReleaseObservation): boolean {
-  return !paused && (release?.retryToken ?? '') !== retryToken
-}
-
 /** A changed token forgets what was given up. */
-function forgetRejected(observation: ReleaseObservation): ReleaseStatus {
-  const { release = {}, retryToken = '' } = observation
-  if (!isRetried(observation)) return release
+function forgetRejected({ release = {}, retryToken = '', paused }: ReleaseObservation): ReleaseStatus {
+  if (paused || (release.retryToken ?? '') === retryToken) return release
   const { rejected: _forgotten, ...rest } = release
   return { ...rest, retryToken }
 }
@@ -269,8 +264,6 @@ function failRollout(draft: Draft, operation: Operation, failure: Stall): Releas
   if (current !== undefined && draft.policy.rollback === 'Automatic') return rollBack(draft, operation, failure)
   // There is nothing to go back to, or a person wants to look: it may yet come up, or be replaced by another image.
   if (isSuperseded(draft)) return supersede(draft, operation, failure)
-  // Somebody wants another attempt at the same image: all of its steps are gone through again.
-  if (draft.retried === true) return supersede(draft, operation, failure)
   const advice =
     current === undefined
       ? ''

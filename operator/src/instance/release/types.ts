@@ -160,6 +160,4 @@ export interface ReleasePlan {
 /** A release while it is decided on: the observation with its status put in order. */
 export interface Draft extends ReleaseObservation {
   readonly release: ReleaseStatus
-  /** Whether spec.release.retryToken was changed since the last plan. */
-  readonly retried?: boolean
 }
