@@ -3,8 +3,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { encodedRowsQuery } from '../row-sum-query.ts'
 import { RowSum, type TableSum } from '../row-hash.ts'
 
-/** Rows are read in this process; others of its work go on after so many milliseconds, before zstd has compressed what waits for it. */
-const turnMs = 3
+/** Rows are read in this process; others of its work go on after so many milliseconds, about as long as zstd needs for a block. */
+const turnMs = 1
 
 /**
  * Row counts and hashes of tables of a SQLite file. The full-text index has no content that could be read: its documents are counted, with the numbers
@@ -22,8 +22,10 @@ export async function sqliteSums(
   for (const name of tables) {
     const sum = new RowSum()
     let turnEnds = performance.now() + turnMs
-    for (const row of file.prepare(queryOf(file, name, columnsOf(name))).iterate()) {
-      const [value] = Object.values(row)
+    const rows = file.prepare(queryOf(file, name, columnsOf(name)))
+    rows.setReturnArrays(true)
+    for (const row of rows.iterate()) {
+      const value = row[0]
       if (typeof value !== 'string') throw new Error(`a row of ${name} could not be read`)
       sum.add(value)
       if (performance.now() > turnEnds) {
