@@ -11,6 +11,24 @@ const ends = (runs: readonly Ended[]) => runs.map((run) => [run.code, outcomeOf(
 const reportOf = ({ stdout }: Ended) => JSON.parse(stdout) as Readonly<Record<string, unknown>>
 const owner = ['--instance-uid', 'a', '--environment', 'Development']
 
+/** In the order of the help. */
+const all = [
+  'serve',
+  'migrate',
+  'wipe',
+  'seed',
+  'backup',
+  'restore',
+  'verify',
+  'rehearse',
+  'mask',
+  'recover',
+  'catalog',
+  'prune',
+  'smoke',
+  'status',
+]
+
 describe('--help', () => {
   test('lists the commands that there are, each of which explains itself', async () => {
     const { code, stdout } = await notejam(['--help'])
@@ -19,21 +37,7 @@ describe('--help', () => {
     const helps = await Promise.all(commands.map((name) => notejam([name, '--help'])))
 
     expect(code).toBe(0)
-    expect(commands).toEqual([
-      'serve',
-      'migrate',
-      'wipe',
-      'seed',
-      'backup',
-      'restore',
-      'verify',
-      'mask',
-      'recover',
-      'catalog',
-      'prune',
-      'smoke',
-      'status',
-    ])
+    expect(commands).toEqual(all)
     expect(helps.map((help) => help.code)).toEqual(commands.map(() => 0))
     for (const [at, name] of commands.entries()) expect(helps[at]?.stdout).toContain(`Usage: notejam ${name}`)
   })
@@ -44,23 +48,7 @@ describe('--help', () => {
     const { stdout } = await notejam(['--help'])
 
     for (const name of named) expect(stdout).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'))
-    expect(new Set(named)).toEqual(
-      new Set([
-        'serve',
-        'migrate',
-        'wipe',
-        'seed',
-        'backup',
-        'restore',
-        'verify',
-        'mask',
-        'recover',
-        'catalog',
-        'prune',
-        'smoke',
-        'status',
-      ]),
-    )
+    expect(new Set(named)).toEqual(new Set(all))
   })
 
   test('--version says the version', async () => {
