@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { sql } from 'kysely'
 import { parseManifest, type Manifest } from '../../app/src/archive/manifest.ts'
 import { listTables } from '../../app/src/db/catalog.ts'
+import { migrations } from '../../app/src/db/migrations/all.ts'
 import type { OpenDatabase } from '../../app/src/db/open-database.ts'
 import { nameKey } from '../../app/src/db/text-keys.ts'
 import { putSearchWords, searchWords } from '../../app/src/db/search-index.ts'
@@ -91,6 +92,11 @@ export async function createArchiveWorld(): Promise<ArchiveWorld> {
   }
 }
 
+/** The environment of a trial: a server of its own, and nothing of the instance's database. */
+export function scratchOf({ engine, url }: TestDatabase): Record<string, string> {
+  return { SCRATCH_DATABASE_URL: engine === 'sqlite' ? '' : url, DATABASE_URL: '', SECRET_KEY: '' }
+}
+
 /** Texts that dumps, clients and encodings get wrong. */
 export const awkwardTexts = [
   'plain',
@@ -113,13 +119,22 @@ export const awkwardTexts = [
 /** A time of which no part is zero. */
 const time = 1_767_225_601_234
 
+/** Whose database it is. */
+const claim = { instanceUid: owner.instanceUid, environment: 'Production', fingerprint: undefined, adopt: undefined }
+
+/** Brings the schema to its first form, marks it, and makes an account with a note. */
+export async function fillFirstSchema(opened: OpenDatabase): Promise<void> {
+  await migrateTest(opened, { claim, migrations: migrations.slice(0, 1) })
+  await sql`insert into users (email, email_key, password_hash, created_at, password_changed_at) values ('a@x', 'a@x', '$argon2id$v=19$m=8', 1, 1)`.execute(
+    opened.db,
+  )
+  await sql`insert into notes (user_id, name, text, created_at, updated_at) select id, 'Ärger', 'text', 1, 1 from users`.execute(opened.db)
+}
+
 /** Brings the schema to its newest form, marks it, and fills every table with rows of every kind. @returns the id of the first account */
 export async function fill(opened: OpenDatabase, count = 3): Promise<number> {
   for (const phase of ['expand', 'contract'] as const) {
-    await migrateTest(opened, {
-      phase,
-      claim: { instanceUid: owner.instanceUid, environment: 'Production', fingerprint: undefined, adopt: undefined },
-    })
+    await migrateTest(opened, { phase, claim })
   }
   const { db, engine } = opened
   for (let user = 1; user <= count; user += 1) {

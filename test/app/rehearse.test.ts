@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
 import { rehearse } from '../../app/src/backup/rehearse.ts'
 import { systemClock } from '../../app/src/clock.ts'
@@ -6,17 +5,10 @@ import { firstStoreConfig, withStore } from '../../app/src/commands/archive-job.
 import { engines } from '../../app/src/db/engine.ts'
 import { migrations } from '../../app/src/db/migrations/all.ts'
 import type { Migration } from '../../app/src/db/migrations/migration.ts'
-import { contentOf, createArchiveWorld, fill, owner, type ArchiveWorld } from './archive-world.ts'
-import { createTestDatabase, migrateTest, openTestDatabase, type TestDatabase } from './databases.ts'
+import { contentOf, createArchiveWorld, fill, fillFirstSchema, owner, scratchOf, type ArchiveWorld } from './archive-world.ts'
+import { createTestDatabase, openTestDatabase, type TestDatabase } from './databases.ts'
 
 const onDemand = ['backup', '--reason', 'OnDemand'] as const
-
-/** The environment of a rehearsal: a server of its own, and nothing of the instance's database. */
-const scratchOf = (scratch: TestDatabase) => ({
-  SCRATCH_DATABASE_URL: scratch.engine === 'sqlite' ? '' : scratch.url,
-  DATABASE_URL: '',
-  SECRET_KEY: '',
-})
 
 /** A step after those that there are. */
 function step(text: string, rewrites?: readonly string[]): readonly Migration[] {
@@ -46,14 +38,7 @@ describe.each(engines)('rehearse on %s', (engine) => {
     await using database = await createTestDatabase(engine)
     await using scratch = await createTestDatabase(engine)
     await using opened = await openTestDatabase(database)
-    const claim = { instanceUid: owner.instanceUid, environment: 'Production', fingerprint: undefined, adopt: undefined }
-    await migrateTest(opened, { claim, migrations: migrations.slice(0, 1) })
-    await sql`insert into users (email, email_key, password_hash, created_at, password_changed_at) values ('a@x', 'a@x', '$argon2id$v=19$m=8', 1, 1)`.execute(
-      opened.db,
-    )
-    await sql`insert into notes (user_id, name, text, created_at, updated_at) select id, 'Ärger', 'text', 1, 1 from users`.execute(
-      opened.db,
-    )
+    await fillFirstSchema(opened)
     await world.run(database, onDemand)
     const before = await contentOf(database)
 

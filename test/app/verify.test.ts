@@ -4,9 +4,8 @@ import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
 import { formatManifest } from '../../app/src/archive/manifest.ts'
 import { engines } from '../../app/src/db/engine.ts'
-import { migrations } from '../../app/src/db/migrations/all.ts'
-import { contentOf, createArchiveWorld, fill, owner, type ArchiveWorld } from './archive-world.ts'
-import { createTestDatabase, migrateTest, openTestDatabase, type TestDatabase } from './databases.ts'
+import { contentOf, createArchiveWorld, fill, fillFirstSchema, scratchOf, type ArchiveWorld } from './archive-world.ts'
+import { createTestDatabase, openTestDatabase } from './databases.ts'
 
 const onDemand = ['backup', '--reason', 'OnDemand'] as const
 
@@ -14,13 +13,6 @@ async function recordOf(world: ArchiveWorld): Promise<unknown> {
   const file = (await world.files()).find((name) => name.endsWith('/verification.json'))
   return file === undefined ? undefined : JSON.parse(await readFile(join(world.folder, file), 'utf8'))
 }
-
-/** The environment of a trial: a server of its own, and nothing of the instance's database. */
-const scratchOf = (scratch: TestDatabase) => ({
-  SCRATCH_DATABASE_URL: scratch.engine === 'sqlite' ? '' : scratch.url,
-  DATABASE_URL: '',
-  SECRET_KEY: '',
-})
 
 describe.each(engines)('verify on %s', (engine) => {
   test('restores, compares, migrates, signs in, says so beside the archive, and leaves nothing', async () => {
@@ -48,12 +40,7 @@ describe.each(engines)('verify on %s', (engine) => {
     await using database = await createTestDatabase(engine)
     await using scratch = await createTestDatabase(engine)
     await using opened = await openTestDatabase(database)
-    const claim = { instanceUid: owner.instanceUid, environment: 'Production', fingerprint: undefined, adopt: undefined }
-    await migrateTest(opened, { claim, migrations: migrations.slice(0, 1) })
-    await sql`insert into users (email, email_key, password_hash, created_at, password_changed_at) values ('a@x', 'a@x', '$argon2id$v=19$m=8', 1, 1)`.execute(
-      opened.db,
-    )
-    await sql`insert into notes (user_id, name, text, created_at, updated_at) select id, 'old', 'text', 1, 1 from users`.execute(opened.db)
+    await fillFirstSchema(opened)
     await world.run(database, onDemand)
 
     const older = await world.run(database, ['verify'], scratchOf(scratch))

@@ -1,4 +1,4 @@
-import { sql, type Kysely } from 'kysely'
+import type { Kysely } from 'kysely'
 import { listTables } from '../db/catalog.ts'
 import type { DatabaseConfig } from '../db/database-config.ts'
 import { readLedger } from '../db/ledger.ts'
@@ -9,7 +9,8 @@ import { AppError } from '../errors.ts'
 import { archivedTables, summedTables } from './archived-tables.ts'
 import type { FoundArchive } from './find-archive.ts'
 import type { TableSum } from './row-hash.ts'
-import { rowSumQuery, tableSum, type SummedTable, type SumRow } from './row-sum-query.ts'
+import type { SummedTable } from './row-sum-query.ts'
+import { sumRows } from './sum-rows.ts'
 import { trySignIn } from './try-sign-in.ts'
 import { lostRows, untouchedColumns, type Measured } from './untouched-rows.ts'
 import { withArchive, type LoadedArchive, type WithArchiveOptions } from './with-archive.ts'
@@ -99,11 +100,5 @@ async function sumsOf(
     const columns = new Map(tables.map((table) => [table.name, table.columns]))
     return await sqliteSums(file, [...columns.keys()], signal, (name) => columns.get(name))
   }
-  const sums: TableSum[] = []
-  for (const table of tables) {
-    signal.throwIfAborted()
-    const { rows } = await sql.raw<SumRow>(rowSumQuery(config.engine, table)).execute(db)
-    sums.push(tableSum(table.name, rows[0]))
-  }
-  return sums
+  return await sumRows(db, { engine: config.engine, tables, signal })
 }

@@ -59,6 +59,7 @@ export class StringPool {
     this.#young.set(known, known)
     return known
   }
+
   #age(): void {
     const now = this.#clock.monotonic()
     if (this.#young.size < generationSize && now - this.#since < agedMs) return

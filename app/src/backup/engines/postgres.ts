@@ -3,7 +3,8 @@ import type { Database } from '../../db/schema.ts'
 import { summedTables } from '../archived-tables.ts'
 import { startTool } from '../child.ts'
 import type { TableSum } from '../row-hash.ts'
-import { quoted, rowSumQuery, tableSum, type SumRow, type SummedTable } from '../row-sum-query.ts'
+import { quoted } from '../row-sum-query.ts'
+import { sumRows } from '../sum-rows.ts'
 import type { DataEngine, Snapshot, SnapshotOptions } from './data-engine.ts'
 import { loadPostgres } from './postgres-load.ts'
 import { libpqEnvironment } from './postgres-connection.ts'
@@ -56,7 +57,7 @@ async function takeSnapshot(transaction: Kysely<Database>, options: SnapshotOpti
   const [{ id, version, schema, pid } = { id: '', version: '', schema: '', pid: 0 }] = facts.rows
   const tables = await summedTables(transaction, 'postgres', options.tables)
   const over = new AbortController()
-  const sum = () => sumRows(transaction, tables, AbortSignal.any([options.signal, over.signal]))
+  const sum = () => sumRows(transaction, { engine: 'postgres', tables, signal: AbortSignal.any([options.signal, over.signal]) })
   let summing: Promise<readonly TableSum[]> | undefined
   return {
     engineVersion: version,
@@ -102,14 +103,4 @@ async function* dump(
 /** A name as `--table` takes it: quoted, so that it is no pattern. */
 function pattern(name: string): string {
   return quoted('postgres', name)
-}
-
-async function sumRows(db: Kysely<Database>, tables: readonly SummedTable[], signal: AbortSignal): Promise<TableSum[]> {
-  const sums: TableSum[] = []
-  for (const table of tables) {
-    signal.throwIfAborted()
-    const { rows } = await sql.raw<SumRow>(rowSumQuery('postgres', table)).execute(db)
-    sums.push(tableSum(table.name, rows[0]))
-  }
-  return sums
 }
