@@ -1,7 +1,7 @@
 # The Notejam app. From a clean checkout, with public base images: docker build -f Dockerfile.app -t notejam .
 #
 # NODE_IMAGE    has Node and npm; the node command of the result is taken from it
-# DEBIAN_IMAGE  has apt; the database clients, age and their libraries are taken from it
+# DEBIAN_IMAGE  has apt; the database clients, age, zstd and their libraries are taken from it
 # BUNDLE        "source" bundles here; "prebuilt" takes app/dist of the context, as `npm run build -w app` leaves it
 ARG NODE_IMAGE=node:26.10.0-trixie-slim
 ARG DEBIAN_IMAGE=debian:trixie-slim
@@ -20,7 +20,7 @@ RUN if [ "$BUNDLE" = source ]; then rm -rf app/dist && npm run build --workspace
 FROM ${DEBIAN_IMAGE} AS rootfs
 RUN apt-get update \
   && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-    age ca-certificates libatomic1 libstdc++6 mariadb-client postgresql-client-17 tzdata
+    age ca-certificates libatomic1 libstdc++6 mariadb-client postgresql-client-17 tzdata zstd
 COPY --from=bundle /usr/local/bin/node /usr/local/bin/node
 # Only what is used goes on: programs, the libraries that the loader names for them, and a handful of files. The loader finds them without a
 # cache, because Debian builds its own folder names into it.
@@ -31,7 +31,7 @@ RUN set -eu; \
   take() { for file in "$@"; do mkdir -p "$root$(dirname "$file")"; cp -L "$file" "$root$file"; done; }; \
   libraries() { for file in "$@"; do ldd "$file" | grep -o '/[^ ]*' | grep -v ':$' || true; done | sort -u; }; \
   cp /usr/lib/postgresql/17/bin/pg_dump /usr/lib/postgresql/17/bin/pg_restore /usr/lib/postgresql/17/bin/psql /usr/local/bin/; \
-  cp -L /usr/bin/mariadb /usr/bin/mariadb-dump /usr/bin/age /usr/bin/age-keygen /usr/local/bin/; \
+  cp -L /usr/bin/mariadb /usr/bin/mariadb-dump /usr/bin/age /usr/bin/age-keygen /usr/bin/zstd /usr/local/bin/; \
   plugins=$(find /usr/lib -path '*/libmariadb3/plugin/*.so'); \
   take /usr/local/bin/* $plugins; \
   take $(libraries /usr/local/bin/* $plugins); \

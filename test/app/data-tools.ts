@@ -11,14 +11,14 @@ import { acquireDocker } from '../cluster/docker.ts'
 import { ensureImage, type ImageName } from '../cluster/images.ts'
 import { createProgress } from '../cluster/progress.ts'
 
-const clients = ['pg_dump', 'pg_restore', 'psql', 'mariadb', 'mariadb-dump'] as const
+const taken = ['pg_dump', 'pg_restore', 'psql', 'mariadb', 'mariadb-dump', 'zstd'] as const
 /** Raised when what is taken out of the images changes. */
-const layout = '1'
+const layout = '2'
 
 let brought: Promise<void> | undefined
 
 /**
- * Puts what the app's image brings beside Node on this process's PATH: the database clients and `age`. Clients must be as new as the servers, so they
+ * Puts what the app's image brings beside Node on this process's PATH: the database clients, `zstd` and `age`. Clients must be as new as the servers, so they
  * come out of the images of the test servers; where the servers are somebody's own (`NOTEJAM_TEST_POSTGRES`), so are the clients.
  */
 export function useDataTools(): Promise<void> {
@@ -50,11 +50,17 @@ async function takeOut(folder: string): Promise<void> {
   const programs = path.join(folder, 'programs')
   const libraries = path.join(folder, 'libraries')
   await Promise.all([programs, libraries, path.join(folder, 'bin')].map((at) => mkdir(at, { recursive: true })))
-  const wanted = ['usr/lib/*-linux-gnu/*.so*', 'usr/lib/postgresql/*/bin/pg_*', 'usr/lib/postgresql/*/bin/psql', 'usr/bin/mariadb*']
+  const wanted = [
+    'usr/lib/*-linux-gnu/*.so*',
+    'usr/lib/postgresql/*/bin/pg_*',
+    'usr/lib/postgresql/*/bin/psql',
+    'usr/bin/mariadb*',
+    'usr/bin/zstd',
+  ]
   for (const image of ['postgres', 'mariadb'] as const) {
     const root = path.join(folder, image)
     await unpack(image, root, wanted)
-    const names = (await readdir(root, { recursive: true })).filter((name) => clients.some((client) => path.basename(name) === client))
+    const names = (await readdir(root, { recursive: true })).filter((name) => taken.some((program) => path.basename(name) === program))
     const found = (await readdir(root, { recursive: true })).find((name) => /\/ld-linux[^/]*\.so\.\d+$/.test(name))
     if (found === undefined) throw new Error(`the image ${image} has no loader`)
     const own = path.join(libraries, image)

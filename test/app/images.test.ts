@@ -33,7 +33,12 @@ async function filesOf(image: string): Promise<readonly string[]> {
 }
 
 const products = [
-  { workspace: 'app', title: 'Notejam', programs: ['psql', 'pg_dump', 'pg_restore', 'mariadb', 'mariadb-dump', 'age'], megabytes: 230 },
+  {
+    workspace: 'app',
+    title: 'Notejam',
+    programs: ['psql', 'pg_dump', 'pg_restore', 'mariadb', 'mariadb-dump', 'age', 'zstd'],
+    megabytes: 230,
+  },
   { workspace: 'operator', title: 'Notejam operator', programs: [], megabytes: 190 },
 ] as const
 

@@ -14,7 +14,7 @@ export interface ToolOptions {
   readonly signal: AbortSignal
 }
 
-/** A tool of an engine, or `age`, that runs. */
+/** A tool that runs: one of an engine, `zstd`, `age`, or several in a line. */
 export interface Tool {
   readonly command: string
   readonly stdin: Writable
@@ -39,18 +39,54 @@ const patienceMs = 5000
  *
  * When this process is killed its pipes break, and the tool ends by itself.
  */
-export function startTool({ command, args, env = {}, signal }: ToolOptions): Tool {
+export function startTool(options: ToolOptions): Tool {
+  return startPipe([options])
+}
+
+/**
+ * Starts tools each of which reads what the one before it writes, as in a pipe of a shell: what passes between them costs this process nothing.
+ *
+ * Its `done` rejects with the failure of the first one that did more than lose its reader.
+ */
+export function startPipe([first, ...rest]: readonly [ToolOptions, ...ToolOptions[]]): Tool {
+  const [next, ...further] = rest
+  if (next === undefined) {
+    const { stdin, stdout, done } = start(first, 'pipe')
+    if (stdout === null) throw new Error(`${first.command} has no pipe to write to`)
+    return { command: first.command, stdin, stdout, done }
+  }
+  const reader = startPipe([next, ...further])
+  const { stdin, done: ended } = start(first, reader.stdin)
+  // While this process held it too, the reader would never see its end.
+  reader.stdin.destroy()
+  const done = firstCause([ended, reader.done])
+  done.catch(() => undefined)
+  return { command: first.command, stdin, stdout: reader.stdout, done }
+}
+
+async function firstCause(ends: readonly Promise<void>[]): Promise<void> {
+  const failures = (await Promise.allSettled(ends)).flatMap((end) => (end.status === 'rejected' ? [end.reason as unknown] : []))
+  const cause = failures.find((failure) => !(failure instanceof Error && lostReader.has(failure))) ?? failures[0]
+  if (cause !== undefined) throw cause
+}
+
+/** Failures of tools that wrote to somebody who had gone. */
+const lostReader = new WeakSet<Error>()
+
+function start({ command, args, env = {}, signal }: ToolOptions, output: 'pipe' | Writable) {
   const child = spawn(command, args, {
     env: { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8', HOME: '/nonexistent', ...env },
-    stdio: ['pipe', 'pipe', 'pipe'],
+    stdio: ['pipe', output, 'pipe'],
   })
+  const { stdin, stdout, stderr } = child
+  if (stdin === null || stderr === null) throw new Error(`${command} has no pipes`)
   let said = ''
-  child.stderr.setEncoding('utf8')
-  child.stderr.on('data', (text: string) => {
+  stderr.setEncoding('utf8')
+  stderr.on('data', (text: string) => {
     said = (said + text).slice(-keptOfStderr)
   })
   // What a broken pipe means is told by how the tool ended.
-  for (const stream of [child.stdin, child.stdout, child.stderr]) stream.on('error', () => undefined)
+  for (const stream of [stdin, stdout, stderr]) stream?.on('error', () => undefined)
   let killer: NodeJS.Timeout | undefined
   const end = () => {
     child.kill('SIGTERM')
@@ -71,12 +107,17 @@ export function startTool({ command, args, env = {}, signal }: ToolOptions): Too
     child.once('close', (code, endedBy) => {
       signal.removeEventListener('abort', end)
       clearTimeout(killer)
-      if (code === 0) resolve()
-      else reject(new AppError(`${command} ended with ${code ?? endedBy}: ${lastWords(said)}`, { code: 'ToolFailed' }))
+      if (code === 0) {
+        resolve()
+        return
+      }
+      const failure = new AppError(`${command} ended with ${code ?? endedBy}: ${lastWords(said)}`, { code: 'ToolFailed' })
+      if (endedBy === 'SIGPIPE') lostReader.add(failure)
+      reject(failure)
     })
   })
   done.catch(() => undefined)
-  return { command, stdin: child.stdin, stdout: child.stdout, done }
+  return { stdin, stdout, done }
 }
 
 /** The end of what was said, on one line. */

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto'
 import { pipeline } from 'node:stream/promises'
-import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib'
 import { gather } from '../archive/stores/gather.ts'
-import { startTool, type Tool } from './child.ts'
+import { startPipe, type Tool } from './child.ts'
 import { tidily } from './collect-young.ts'
 
 /** Of the data before compression and encryption. */
@@ -30,11 +29,9 @@ export interface UnpackOptions {
 type Bytes = AsyncIterable<Uint8Array>
 
 /** zstd's own default: its next levels cost more processor time than `age` and the dump together. */
-const level = 3
-/** What zstd gets and gives at a time: each is a turn of a thread. */
+const compress = ['-3', '--check']
+/** What passes at a time: each block is a turn of our thread, which also reads, hashes and adds up rows. */
 const blockBytes = 256 * 1024
-/** Waits in front of zstd, so that its thread has work while ours reads, hashes and adds up rows. */
-const waiting = { writableHighWaterMark: 1024 * 1024 }
 
 /**
  * Compresses and encrypts in constant memory.
@@ -50,25 +47,19 @@ export async function* pack(source: Bytes, { recipientsFile, signal, onContent }
     hash.update(block)
     sizeBytes += block.byteLength
   })
-  const zstd = createZstdCompress({
-    chunkSize: blockBytes,
-    ...waiting,
-    params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 },
-  })
-  const age =
+  const zstd = { command: 'zstd', args: ['--quiet', ...compress, '--stdout'], signal: either }
+  const tool =
     recipientsFile === undefined
-      ? undefined
-      : startTool({ command: 'age', args: ['--encrypt', '--recipients-file', recipientsFile], signal: either })
-  const feeding =
-    age === undefined ? pipeline([watched.bytes, zstd], { signal: either }) : pipeline([watched.bytes, zstd, age.stdin], { signal: either })
-  feeding.catch(() => undefined)
+      ? startPipe([zstd])
+      : startPipe([zstd, { command: 'age', args: ['--encrypt', '--recipients-file', recipientsFile], signal: either }])
+  const feeding = feed(watched, tool, either)
   try {
-    yield* (age?.stdout ?? zstd) as Bytes
-    await endOf({ source: watched, feeding, tool: age, signal })
+    yield* tool.stdout as Bytes
+    await endOf({ source: watched, feeding, tool, signal })
     onContent({ sizeBytes, sha256: hash.digest('hex') })
   } catch (error) {
     // What ended the stream is told best by whoever failed first.
-    await endOf({ source: watched, feeding, tool: age, signal })
+    await endOf({ source: watched, feeding, tool, signal })
     throw error
   } finally {
     over.abort()
@@ -80,23 +71,27 @@ export async function* unpack(source: Bytes, { identityFile, signal }: UnpackOpt
   const over = new AbortController()
   const either = AbortSignal.any([signal, over.signal])
   const watched = watch(source)
-  const zstd = createZstdDecompress({ chunkSize: blockBytes, ...waiting })
-  const age =
-    identityFile === undefined ? undefined : startTool({ command: 'age', args: ['--decrypt', '--identity', identityFile], signal: either })
-  const feeding =
-    age === undefined
-      ? pipeline([watched.bytes, zstd], { signal: either })
-      : Promise.all([pipeline([watched.bytes, age.stdin], { signal: either }), pipeline([age.stdout, zstd], { signal: either })])
-  feeding.catch(() => undefined)
+  const zstd = { command: 'zstd', args: ['--quiet', '--decompress', '--stdout'], signal: either }
+  const tool =
+    identityFile === undefined
+      ? startPipe([zstd])
+      : startPipe([{ command: 'age', args: ['--decrypt', '--identity', identityFile], signal: either }, zstd])
+  const feeding = feed(watched, tool, either)
   try {
-    yield* tidily(zstd)
-    await endOf({ source: watched, feeding, tool: age, signal })
+    yield* tidily(gather(tool.stdout as Bytes, blockBytes))
+    await endOf({ source: watched, feeding, tool, signal })
   } catch (error) {
-    await endOf({ source: watched, feeding, tool: age, signal })
+    await endOf({ source: watched, feeding, tool, signal })
     throw error
   } finally {
     over.abort()
   }
+}
+
+function feed(source: Watched, tool: Tool, signal: AbortSignal): Promise<void> {
+  const feeding = pipeline([source.bytes, tool.stdin], { signal })
+  feeding.catch(() => undefined)
+  return feeding
 }
 
 interface Watched {
@@ -125,13 +120,13 @@ function watch(source: Bytes, onChunk: (chunk: Uint8Array) => void = () => undef
 interface Ends {
   readonly source: Watched
   readonly feeding: Promise<unknown>
-  readonly tool: Tool | undefined
+  readonly tool: Tool
   readonly signal: AbortSignal
 }
 
 /** Waits for all parts, and throws what failed first in the order of cause: what ended us, the source, the tool, the pipes between. */
 async function endOf({ source, feeding, tool, signal }: Ends): Promise<void> {
-  const [fed, ran] = await Promise.allSettled([feeding, tool?.done])
+  const [fed, ran] = await Promise.allSettled([feeding, tool.done])
   signal.throwIfAborted()
   const failure = source.failure()
   if (failure !== undefined) throw failure.error
