@@ -113,6 +113,8 @@ export class FakeKubelet {
   mark: Mark | undefined
   /** Lets wipes run until it is set. */
   wipesEnd = true
+  /** Lets pods of `crash` and `unready` images serve, once it is set. */
+  appsRecover = false
   /** Lets built-in databases start until it is set. */
   databasesStart = true
   /** Lets backups run until it is set. */
@@ -202,7 +204,7 @@ export class FakeKubelet {
     const isOver = begun?.phase === 'Succeeded'
     const status =
       container.name === 'app'
-        ? serving(pod, behaviour)
+        ? serving(pod, this.appsRecover ? 'good' : behaviour)
         : begun !== undefined && !isOver
           ? begun
           : this.#job(pod, container, tag, behaviour)

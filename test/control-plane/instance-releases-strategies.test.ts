@@ -84,6 +84,32 @@ describe('environment Development', () => {
     )
   })
 
+  it.each([
+    ['crash-2', 'RolloutCrashed', /exit code 1: TypeError: cannot read the sky/],
+    ['unready-2', 'RolloutDeadlineExceeded', /made no progress within its deadline/],
+  ])('tries %s again, with another wipe, each time that is asked for, until its pods come up', async (tag, reason, message) => {
+    const scene = await open()
+    await scene.create('good-1', { environment: 'Development', release: { rollout: { minReadySeconds: 0, progressDeadlineSeconds: 10 } } })
+    await scene.served('good-1')
+
+    await scene.edit({ image: scene.kubelet.image(tag) })
+    await scene.until('Stalled', 'True', reason)
+    await scene.edit({ release: { retryToken: 'again' } })
+    const again = await scene.until('Stalled', 'True', reason)
+    await scene.until('Ready', 'False', reason)
+    const under = (await scene.get())?.status?.operation
+    await scene.edit({ release: { retryToken: 'once more' } })
+    await waitFor(async () => (await scene.get())?.status?.operation?.id === 'r2-3', { what: 'the third attempt', timeoutMs: 30_000 })
+    scene.kubelet.appsRecover = true
+    await scene.served(tag)
+    await scene.until('Stalled', 'False', 'None')
+
+    expect(again).toMatch(message)
+    expect(under).toMatchObject({ id: 'r2-2', step: 'RollingOut' })
+    expect(scene.kubelet.wipes).toEqual(['r2', 'r2-2', 'r2-3'].map((id) => ({ id, appPods: 0 })))
+    expect(await results(scene)).toEqual(['r2-3 Succeeded', 'r2-2 Failed', 'r2 Failed', 'r1 Succeeded'])
+  })
+
   it('refuses to wipe what bears the mark of another instance, and goes on serving', async () => {
     const scene = await open()
     await scene.create('good-1', { environment: 'Development' })

@@ -75,6 +75,37 @@ describe('readRollout', () => {
       { type: 'Progressing', degraded: true },
     ],
     [
+      'a pod that crashes after it was scaled up from zero, where the Deployment counts no progress',
+      deployment({ ...allNew, availableReplicas: 0, conditions: complete }),
+      [pod('a', hash, crashing)],
+      {
+        type: 'Progressing',
+        overdue: { type: 'Failed', reason: 'RolloutCrashed', message: expect.stringMatching(/ended 4 times/) as string },
+      },
+    ],
+    [
+      'a pod that does not get ready then',
+      deployment({ ...allNew, availableReplicas: 0, conditions: complete }),
+      [pod('a', hash, { conditions: [{ type: 'Ready', status: 'False', message: 'not listening' }] })],
+      {
+        type: 'Progressing',
+        overdue: {
+          reason: 'RolloutDeadlineExceeded',
+          message: expect.stringMatching(/within its deadline: Pod a is not ready: not listening/) as string,
+        },
+      },
+    ],
+    [
+      'pods that are not made then',
+      deployment({ observedGeneration: 2, conditions: complete }),
+      [],
+      {
+        type: 'Progressing',
+        degraded: false,
+        overdue: { message: expect.stringMatching(/within its deadline: 0 of 3 pods are available/) as string },
+      },
+    ],
+    [
       'a new pod that crashes, before any deadline',
       deployment({ ...allNew, updatedReplicas: 1 }),
       [pod('a', hash, crashing)],
@@ -116,5 +147,15 @@ describe('readRollout', () => {
     ],
   ])('%s', (_what, seen, pods, expected) => {
     expect(readRollout(seen, pods, hash)).toMatchObject(expected)
+  })
+
+  it.each<[string, Status, readonly Pod[]]>([
+    ['an older pod has not ended', { ...allNew, conditions: complete }, [...three, pod('d', 'old')]],
+    ['its Deployment counts the progress', { ...allNew, availableReplicas: 0 }, three],
+  ])('leaves it to others to say that it lasts too long while %s', (_what, status, pods) => {
+    const state = readRollout(deployment(status), pods, hash)
+
+    expect(state.type).toBe('Progressing')
+    expect(state).not.toHaveProperty('overdue')
   })
 })

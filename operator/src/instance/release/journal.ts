@@ -47,6 +47,17 @@ function needsEmptyApp({ type, step }: Operation): boolean {
   return step === 'Stopping' || step === 'Wiping' || step === 'Restoring' || (type === 'Restore' && step === 'Migrating')
 }
 
+/** Seconds; the static default of the schema. */
+const defaultProgressSeconds = 300
+
+/**
+ * When pods that were stopped should be back, counted from the step that starts them; milliseconds since the epoch. A Deployment that was complete before
+ * counts no progress when it is scaled up again, so it would never say that it failed.
+ */
+export function rolloutDue({ policy }: Draft, { stepTime, startTime }: Operation): number {
+  return Date.parse(stepTime ?? startTime) + (policy.progressDeadlineSeconds ?? defaultProgressSeconds) * 1000
+}
+
 /** Writes a step into the journal; a step with a Job gets it in the same pass, after the journal. */
 export function enter(draft: Draft, operation: Operation, step: Step, events: readonly PlannedEvent[] = []): ReleasePlan {
   const { reason: _reason, message: _message, deadlineTime: _deadline, jobUID: _job, ...rest } = operation

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { DatabaseIdentity, Operation, ReleaseStatus } from '../../api/notejam.ts'
+import type { RolloutState } from '../rollout.ts'
 import { planRelease } from './plan.ts'
 import { samplePolicy as policy } from './sample-policy.ts'
 import type { ReleaseObservation, ReleasePlan, Strategy } from './types.ts'
@@ -435,6 +436,78 @@ describe('a wipe', () => {
   it('keeps the app at zero from the moment it begins', () => {
     expect(planRelease(wipe('Stopping')).stopApp).toBe(true)
     expect(planRelease(wipe('Wiping')).stopApp).toBe(true)
+  })
+
+  describe('whose roll-out does not come up', () => {
+    const failed = { type: 'Failed', reason: 'RolloutCrashed', message: 'exit code 1' } as const
+    const late = { type: 'Failed', reason: 'RolloutDeadlineExceeded', message: 'not ready' } as const
+    const waiting: RolloutState = { type: 'Progressing', degraded: false, message: 'm' }
+    const rolling = (state: RolloutState, more: Partial<ReleaseObservation> = {}): ReleaseObservation =>
+      wipe('RollingOut', {
+        policy: { ...policy, strategy: 'Wipe', progressDeadlineSeconds: 60 },
+        release: { counter: 2, target: { id: 'r2', image: 'notejam:2' } },
+        rolloutOf: () => state,
+        ...more,
+      })
+    const after = (seconds: number): Partial<ReleaseObservation> => ({ now: now + seconds * 1000 })
+
+    it('waits for a person, and begins another attempt with its own steps once it is asked for', () => {
+      const waits = planRelease(rolling(failed))
+      const { operation } = waits
+      // In this moment the pod that crashed runs again.
+      const ended = planRelease(rolling(waiting, { operation, retryToken: 'again' }))
+      const next = planRelease(rolling(failed, { operation: undefined, release: ended.release, retryToken: 'again' }))
+      const still = planRelease(rolling(failed, { operation: next.operation, release: next.release, retryToken: 'again' }))
+
+      expect(summary(waits)).toBe('r2 RollingOut, Leave, deploys notejam:2, RolloutCrashed')
+      expect(waits.stall?.message).toBe(
+        'exit code 1; change spec.release.retryToken to try again, with another wipe, or give another image',
+      )
+      expect(summary(ended)).toBe('idle, Leave, deploys nothing, r2 Failed')
+      expect(ended.release.history?.[0]?.reason).toBe('RolloutCrashed')
+      expect(summary(next)).toBe('r2-2 Inspecting, Create, deploys nothing, r2 Failed')
+      expect(still.operation).toMatchObject({ id: 'r2-2', step: 'Inspecting' })
+    })
+
+    it.each<[string, ReleaseObservation, string]>([
+      ['where the failure is seen in the same moment', rolling(failed, { retryToken: 'again' }), 'idle, Leave, deploys nothing, r2 Failed'],
+      ['not if it has come up', rolling({ type: 'Complete' }, { retryToken: 'again' }), 'idle, Leave, deploys notejam:2, r2 Succeeded'],
+      ['not while it is paused', rolling(failed, { retryToken: 'again', paused: true }), 'r2 RollingOut, Leave, deploys notejam:2'],
+      ['not while it goes well', rolling(waiting, { retryToken: 'again' }), 'r2 RollingOut, Leave, deploys notejam:2'],
+    ])('begins another attempt %s', (_what, observation, expected) => {
+      expect(summary(planRelease(observation))).toBe(expected)
+    })
+
+    it.each<[string, ReleaseObservation, string | undefined]>([
+      [
+        'at once where a pod crashes, though its Deployment was complete before',
+        rolling({ ...waiting, overdue: failed }),
+        'RolloutCrashed',
+      ],
+      ['not before its own deadline otherwise', rolling({ ...waiting, overdue: late }, after(59)), undefined],
+      ['at its own deadline', rolling({ ...waiting, overdue: late }, after(60)), 'RolloutDeadlineExceeded'],
+      ['not by its own deadline where the Deployment counts one', rolling(waiting, after(3600)), undefined],
+      [
+        'not with another strategy, whose pods are replaced one by one',
+        rolling({ ...waiting, overdue: late }, { ...after(3600), operation: at('RollingOut', { strategy: 'Upgrade' }) }),
+        undefined,
+      ],
+      ['not by none of none: its Deployment is still at zero', rolling({ type: 'Complete' }, { appGone: true }), undefined],
+    ])('fails %s', (_what, observation, expected) => {
+      const plan = planRelease(observation)
+
+      expect(plan.operation?.step).toBe('RollingOut')
+      expect(plan.stall?.reason).toBe(expected)
+    })
+
+    it('asks to be looked at when its own deadline comes, which begins with the step', () => {
+      const operation = at('RollingOut', { strategy: 'Wipe', stepTime: '2026-01-01T00:01:00Z' })
+
+      const plan = planRelease(rolling({ ...waiting, overdue: late }, { ...after(100), operation }))
+
+      expect(plan.stall).toBeUndefined()
+      expect(plan.wakeAt).toBe(now + 120_000)
+    })
   })
 
   it('stops also what never served: the pods of a roll-out that failed on an emptied database', () => {

@@ -5,10 +5,10 @@ import { metaTime } from '../../runtime/conditions.ts'
 import type { JobState } from '../job-state.ts'
 import { settleOrBegin } from './begin.ts'
 import { judgeInspection, refuseSeed, refuseWipe, seenAt } from './fence.ts'
-import { advance, deployOf, enter, giveUp, isHeld, keep, keptMessage, rollBack, supersede, targetOf } from './journal.ts'
+import { advance, deployOf, enter, giveUp, isHeld, keep, keptMessage, rollBack, rolloutDue, supersede, targetOf } from './journal.ts'
 import { continueRestore } from './restore.ts'
 import { copyWait, isAwaitingCopy, lacksCopy, lookAgain, waitForCopy } from './seed-copy.ts'
-import { isKnownStep, nextStep } from './steps.ts'
+import { isKnownStep, nextStep, strategyOf } from './steps.ts'
 import type { Draft, PlannedEvent, ReleaseObservation, ReleasePlan, Stall, Step } from './types.ts'
 
 type Succeeded = Extract<JobState, { type: 'Succeeded' }>
@@ -18,7 +18,7 @@ type Succeeded = Extract<JobState, { type: 'Succeeded' }>
  * call goes as far as one step; the caller writes the journal before it acts.
  */
 export function planRelease(observation: ReleaseObservation): ReleasePlan {
-  const draft: Draft = { ...observation, release: forgetRejected(observation) }
+  const draft: Draft = { ...observation, release: forgetRejected(observation), retried: isRetried(observation) }
   const { operation } = draft
   if (operation === undefined) return settleOrBegin(draft)
   if (draft.paused) return keep(draft)
@@ -43,9 +43,14 @@ export function planRelease(observation: ReleaseObservation): ReleasePlan {
   }
 }
 
+function isRetried({ release, retryToken = '', paused }: ReleaseObservation): boolean {
+  return !paused && (release?.retryToken ?? '') !== retryToken
+}
+
 /** A changed token forgets what was given up. */
-function forgetRejected({ release = {}, retryToken = '', paused }: ReleaseObservation): ReleaseStatus {
-  if (paused || (release.retryToken ?? '') === retryToken) return release
+function forgetRejected(observation: ReleaseObservation): ReleaseStatus {
+  const { release = {}, retryToken = '' } = observation
+  if (!isRetried(observation)) return release
   const { rejected: _forgotten, ...rest } = release
   return { ...rest, retryToken }
 }
@@ -252,23 +257,40 @@ function continueBackup(draft: Draft, operation: Operation): ReleasePlan {
 
 function continueRollout(draft: Draft, operation: Operation): ReleasePlan {
   const target = targetOf(draft)
-  const deploy = deployOf(target)
-  const state = draft.rolloutOf(deploy.image, target)
-  if (state.type === 'Complete') return advance(draft, operation)
-  if (state.type === 'Failed') return failRollout(draft, operation, { reason: state.reason, message: state.message })
-  return keep(draft)
+  const state = draft.rolloutOf(deployOf(target).image, target)
+  // None of none is no roll-out: the Deployment of the attempt before, which was stopped for the wipe, is still to be scaled up.
+  if (state.type === 'Complete' && !(draft.appGone && draft.wantsPods)) return advance(draft, operation)
+  // Whoever asks for another attempt may do so in the moment in which a pod that crashes runs again.
+  if (draft.retried === true && operation.reason !== undefined && isEmptied(draft, operation)) {
+    return supersede(draft, operation, { reason: operation.reason as StalledReason, message: '' })
+  }
+  if (state.type === 'Failed') return failRollout(draft, operation, state)
+  if (state.type !== 'Progressing' || state.overdue === undefined || !isEmptied(draft, operation)) return keep(draft)
+  const due = rolloutDue(draft, operation)
+  if (state.overdue.reason === 'RolloutCrashed' || draft.now >= due) return failRollout(draft, operation, state.overdue)
+  return { ...keep(draft), wakeAt: due }
 }
 
-function failRollout(draft: Draft, operation: Operation, failure: Stall): ReleasePlan {
+/** Whether a release has emptied its database, or begun on an empty one: the pods of its roll-out come up from none, and nothing goes back. */
+function isEmptied(draft: Draft, operation: Operation): boolean {
+  return strategyOf(draft, operation) === 'Wipe' && draft.release.current === undefined
+}
+
+function failRollout(draft: Draft, operation: Operation, { reason, message }: Stall): ReleasePlan {
   const { current } = draft.release
-  if (current !== undefined && draft.policy.rollback === 'Automatic') return rollBack(draft, operation, failure)
+  if (current !== undefined && draft.policy.rollback === 'Automatic') return rollBack(draft, operation, { reason, message })
   // There is nothing to go back to, or a person wants to look: it may yet come up, or be replaced by another image.
-  if (isSuperseded(draft)) return supersede(draft, operation, failure)
+  if (isSuperseded(draft)) return supersede(draft, operation, { reason, message })
+  if (isEmptied(draft, operation)) {
+    if (draft.retried === true) return supersede(draft, operation, { reason, message })
+    const stall = { reason, message: `${message}; change spec.release.retryToken to try again, with another wipe, or give another image` }
+    return { ...keep({ ...draft, operation: { ...operation, reason } }), stall }
+  }
   const advice =
     current === undefined
       ? ''
       : `; spec.release.rollback is Manual: set spec.image to ${current.image} to put that back, or give another image`
-  return { ...keep(draft), stall: { reason: failure.reason, message: `${failure.message}${advice}` } }
+  return { ...keep(draft), stall: { reason, message: `${message}${advice}` } }
 }
 
 function continueRollback(draft: Draft, operation: Operation): ReleasePlan {

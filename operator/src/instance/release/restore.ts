@@ -2,7 +2,7 @@ import type { LastRestore, Operation } from '../../api/notejam.ts'
 import { clip, type ReasonOf } from '../../api/reasons.ts'
 import { metaTime } from '../../runtime/conditions.ts'
 import { seenAt } from './fence.ts'
-import { deployOf, enter, isHeld, journalVersion, keep, keptMessage } from './journal.ts'
+import { deployOf, enter, isHeld, journalVersion, keep, keptMessage, rolloutDue } from './journal.ts'
 import type { Draft, PlannedEvent, ReleasePlan, RestoreRequest, Step } from './types.ts'
 
 /** Why a restore came to nothing. */
@@ -124,16 +124,11 @@ function comeBack(draft: Draft, operation: Operation): ReleasePlan {
   // After a failure nobody waits: what the database holds may be why the pods cannot come back, and another restore the way out.
   if (failure !== undefined || state === undefined || state.type === 'Complete' || !draft.wantsPods) return end(idle, facts, failure)
   if (state.type === 'Failed') return end(idle, facts, { reason: 'RolloutFailed', message: state.message })
-  // A Deployment that was complete before counts no progress when it is scaled up again, so it would never say that it failed.
-  const due =
-    Date.parse(operation.stepTime ?? operation.startTime) + (draft.policy.progressDeadlineSeconds ?? defaultProgressSeconds) * 1000
+  const due = rolloutDue(draft, operation)
   if (draft.now < due) return { ...keep(draft), wakeAt: due }
   const message = `The pods did not come back within spec.release.rollout.progressDeadlineSeconds${state.type === 'Progressing' ? `: ${state.message}` : ''}`
   return end(idle, facts, failure ?? { reason: 'RolloutFailed', message })
 }
-
-/** Seconds; the static default of the schema. */
-const defaultProgressSeconds = 300
 
 /** The journal knows the beginning of the UID, which its NotejamRestore completes. */
 function uidOf({ restore }: Draft, { id }: Operation): string {

@@ -34,7 +34,7 @@ const markOf = (strategy: Strategy): DatabaseIdentity => ({ instanceUID: 'uid', 
 function follow(seen: World): { readonly steps: readonly string[]; readonly after: ReleaseObservation } {
   const { observation, accounts, strategy } = seen
   const { release, operation, identity } = planRelease(observation)
-  const next = { ...observation, release, operation, identity }
+  const next = { ...observation, release, operation, identity, appGone: operation?.step !== 'RollingOut' }
   if (operation === undefined) return { steps: [], after: next }
   const identified = accounts === 0 && identity === undefined ? {} : { identity: markOf(strategy) }
   const inspected = { database: accounts === 0 && identity === undefined ? ('empty' as const) : ('ours' as const), accounts, pending: 0 }

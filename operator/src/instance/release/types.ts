@@ -40,7 +40,7 @@ export interface ReleasePolicy {
   readonly missingBackup: 'Refuse' | 'Accept'
   readonly contractAfterSeconds: number
   readonly migrationDeadlineSeconds: number
-  /** How long pods that were stopped for a restore may take to come back; 300 if not given. */
+  /** How long pods that were stopped for a restore or a wipe may take to come back; 300 if not given. */
   readonly progressDeadlineSeconds?: number
   /** Whether the database is filled when it is new. */
   readonly seeds: boolean
@@ -160,4 +160,6 @@ export interface ReleasePlan {
 /** A release while it is decided on: the observation with its status put in order. */
 export interface Draft extends ReleaseObservation {
   readonly release: ReleaseStatus
+  /** Whether spec.release.retryToken was changed since the last plan. */
+  readonly retried?: boolean
 }
