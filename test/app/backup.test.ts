@@ -317,6 +317,33 @@ describe('stores that fail', () => {
       expect(await readData(world, database, (await world.manifests())[0]?.backupID ?? '')).toMatchObject({ code: 0 })
     }
   })
+
+  test('one that takes the data and nothing after it keeps nothing of it', async () => {
+    await using world = await createArchiveWorld()
+    await using database = await filled('sqlite')
+    await using opened = await openTestDatabase(database)
+    await using scratch = await createScratch({})
+    const store = new FolderStore({ name: 'first', path: world.folder })
+    const write = store.write.bind(store)
+    const written: string[] = []
+    store.write = async (key, body, options) => {
+      if (written.length > 0) throw new StoreUnavailableError('the disk is full', 'Full')
+      written.push(key)
+      return await write(key, body, options)
+    }
+
+    const run = opened.db.connection().execute((db) =>
+      backup({
+        ...{ config: database.config, database: opened, db, clock: systemClock, scratch, signal: new AbortController().signal, owner },
+        ...{ claim: undefined, reason: 'OnDemand', store, secretKey: world.secretKey },
+        encryption: { mode: 'Age', recipients: [world.keys.recipient], identityFile: undefined },
+      }),
+    )
+
+    await expect(run).rejects.toThrow('the disk is full')
+    expect(written).toEqual([expect.stringMatching(/data\.age$/)])
+    expect(await world.files()).toEqual([])
+  })
 })
 
 /** Lets a store take so many bytes of an object and no more. */
