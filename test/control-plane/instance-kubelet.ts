@@ -52,6 +52,8 @@ interface Ending {
   readonly exitCode: number
   readonly outcome: string
   readonly message?: string
+  /** What it says instead of a report. */
+  readonly log?: string
   readonly [field: string]: unknown
 }
 
@@ -247,8 +249,8 @@ export class FakeKubelet {
     const key = `${pod.metadata.uid ?? ''}/${container.name}`
     const known = this.#endings.get(key)
     if (known !== undefined) return known
-    const { exitCode, ...report } = this.#end(container, tag, behaviour)
-    const status = ended(exitCode, { command: container.name, ...report })
+    const { exitCode, log, ...report } = this.#end(container, tag, behaviour)
+    const status = ended(exitCode, log ?? JSON.stringify({ command: container.name, ...report }))
     this.#endings.set(key, status)
     return status
   }
@@ -438,9 +440,9 @@ function crashed(restartCount: number): PodStatus {
   }
 }
 
-function ended(exitCode: number, report: object): PodStatus {
+function ended(exitCode: number, text: string): PodStatus {
   const reason = exitCode === 0 ? 'Completed' : 'Error'
-  const message = `${JSON.stringify(report)}\n`
+  const message = `${text}\n`
   const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z')
   const times = { startedAt: now, finishedAt: now }
   return {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import type { KubeObject } from '../cluster/api-client.ts'
 import { controlPlaneApi } from '../support/control-plane.ts'
 import { applyCrds } from '../support/crds.ts'
 import { createStore, recipients } from './backup-scene.ts'
@@ -13,6 +14,12 @@ interface Rehearsed extends Instance {
 }
 
 const rehearsalOf = async (scene: Scene) => ((await scene.get()) as Rehearsed | undefined)?.status?.release?.current?.rehearsal
+
+const eventType = { apiVersion: 'events.k8s.io/v1', kind: 'Event' }
+const skips = async ({ namespace }: Scene) =>
+  (await api.list<KubeObject & { readonly reason: string; readonly note: string }>(eventType, namespace)).filter(
+    ({ reason }) => reason === 'RehearsalSkipped',
+  )
 
 /** An instance of environment Test with a store, whose first release serves. */
 async function test(encryption: object = { recipients, identitySecretRef }, spec: object = {}): Promise<Scene> {
@@ -63,6 +70,7 @@ describe('an upgrade of Test that changes the schema', () => {
     [{ exitCode: 1, outcome: 'RowsChanged', message: 'notes has 1 rows, it had 2' }, 'RowsChanged', /notes has 1 rows/],
     [{ exitCode: 1, outcome: 'MigrationFailed', message: 'no such column' }, 'RehearsalFailed', /no such column/],
     [{ exitCode: 6, outcome: 'FenceRefused', message: 'the scratch database is not empty' }, 'RehearsalFailed', /scratch database/],
+    [{ exitCode: 2, outcome: 'InvalidConfig', message: 'STORE_PATH: none is set' }, 'RehearsalFailed', /none is set/],
     [{ exitCode: 4, outcome: 'Drifted', message: 'migration 2 has another hash' }, 'SchemaDrifted', /another hash/],
   ])('is given up when its rehearsal ends with %o, with the database as it was', async (ending, reason, message) => {
     const scene = await test()
@@ -77,6 +85,20 @@ describe('an upgrade of Test that changes the schema', () => {
     scene.kubelet.dataEndings.set('rehearse', rehearsed)
     await scene.edit({ release: { retryToken: 'again', rollout: { minReadySeconds: 0, progressDeadlineSeconds: 10 } } })
     await scene.served('expand-2')
+  })
+
+  it('goes on without a rehearsal where the image has no such command, and says so', async () => {
+    const scene = await test()
+    scene.kubelet.dataEndings.set('rehearse', { exitCode: 2, outcome: '', log: "notejam: unknown command 'rehearse'" })
+
+    await scene.edit({ image: scene.kubelet.image('expand-2') })
+    await scene.served('expand-2')
+
+    const why = "the image does not know the command rehearse (exit code 2: notejam: unknown command 'rehearse')"
+    expect(await scene.until('UpgradeVerified', 'True', 'Passed')).toContain(`its migration was not rehearsed: ${why}`)
+    expect(await rehearsalOf(scene)).toEqual({ result: 'Skipped', message: why })
+    expect(scene.kubelet.ran).toContain('backup good-1')
+    expect((await skips(scene)).map(({ note }) => note)).toEqual([`Release r2 migrates without a rehearsal: ${why}`])
   })
 
   it('says why there was no rehearsal where archives cannot be read here', async () => {

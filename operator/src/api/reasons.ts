@@ -268,6 +268,7 @@ export const eventReasons = {
   BackupFailed: 'A backup failed; the message says why.',
   BackupSucceeded: 'A backup is complete.',
   BackupSkipped: 'A migration goes on without a backup, as spec.release.missingBackup says.',
+  RehearsalSkipped: 'The migration of an upgrade is not tried on an archive, because the new image does not know how.',
   ContractFailed: 'What only older code needs could not be removed from the schema.',
   DatabaseSeeded: 'The database was filled with generated data, or with a masked copy of another instance.',
   DatabaseWiped: 'The database of environment Development was emptied for a release.',

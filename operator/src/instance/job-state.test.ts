@@ -164,6 +164,18 @@ describe('readJobState', () => {
     expect(state).toEqual({ type: 'Failed', reason, message: `${begin} with exit code 10: sign in: 500` })
   })
 
+  it('tells a command that the image does not know from one that finds its environment bad', () => {
+    const failed = (message: string) => readJobState(job(['Failed', 'PodFailurePolicy']), [ended(2, message)], 'rehearse')
+
+    expect(failed("notejam: unknown command 'rehearse'")).toEqual({
+      type: 'Failed',
+      reason: 'RehearsalFailed',
+      message: "The rehearsal of the migration on an archive failed with exit code 2: notejam: unknown command 'rehearse'",
+      unknown: "exit code 2: notejam: unknown command 'rehearse'",
+    })
+    expect(failed('{"command":"rehearse","outcome":"InvalidConfig","message":"no store"}')).not.toHaveProperty('unknown')
+  })
+
   it('takes over what a rehearsal compared', () => {
     const report = '{"command":"rehearse","outcome":"Rehearsed","backupID":"b","tables":9,"rows":1234,"durationSeconds":7.4}'
 

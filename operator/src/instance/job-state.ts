@@ -34,13 +34,14 @@ export type JobState =
       /** The app's key from the archive, sealed to the operator. */
       readonly sealedSecretKey?: string
     }
-  /** `noBackupAt`: when it ended because the store held nothing that it could take. */
+  /** `noBackupAt`: when it ended because the store held nothing that it could take. `unknown`: how it ended because the image does not know the command. */
   | {
       readonly type: 'Failed'
       readonly reason: StalledReason
       readonly message: string
       readonly timedOut?: true
       readonly noBackupAt?: string
+      readonly unknown?: string
     }
 
 type Succeeded = Extract<JobState, { type: 'Succeeded' }>
@@ -72,6 +73,9 @@ const exitReasons: Readonly<Record<number, StalledReason>> = {
   5: 'DowngradeRefused',
   6: 'DatabaseFenced',
 }
+
+/** Exit code of a bad command line and of a bad environment. */
+const exitUsage = 2
 
 /** Of those, what a rehearsal finds out about the schema; the others are about its throw-away database. */
 const rehearsedReasons: ReadonlySet<StalledReason> = new Set(['SchemaDrifted', 'DowngradeRefused'])
@@ -188,5 +192,7 @@ function failedState(failure: ForeignCondition, pods: readonly Pod[], phase: Pha
     reason: named ?? coded,
     message: `${name} failed with ${describeEnd(end)}`,
     ...(outcome === 'NoSuchBackup' && ended !== undefined ? { noBackupAt: ended } : {}),
+    // A command that is there and finds its environment bad ends so as well, with a report that says it.
+    ...(end.exitCode === exitUsage && outcome === undefined ? { unknown: describeEnd(end) } : {}),
   }
 }

@@ -553,6 +553,28 @@ describe('Upgrade with a store', () => {
     expect(summary(planRelease(observe(changes)))).toMatch(new RegExp(`^${expected}`))
   })
 
+  it('goes on without a trial where the image has no such command, and says so once', () => {
+    const unknown = { type: 'Failed', reason: 'RehearsalFailed', message: 'failed', unknown: 'exit code 2' } as const
+
+    const plan = planRelease(observe(kept('Rehearsing', { backup: taken, job: unknown })))
+    const end = { operation: at('Verifying', { strategy: 'Upgrade' }), job: { type: 'Succeeded' } } as const
+    const after = planRelease(observe(kept('Verifying', { ...end, release: plan.release })))
+    const replaced = planRelease(observe(kept('Rehearsing', { image: 'notejam:3', backup: taken, job: unknown })))
+    const elsewhere = planRelease(observe(kept('Migrating', { backup: taken, job: unknown })))
+
+    expect(summary(plan)).toMatch(/^r2 Migrating, Create/)
+    expect(plan.stall).toBeUndefined()
+    expect(plan.events).toMatchObject([{ type: 'Warning', reason: 'RehearsalSkipped' }])
+    expect(plan.events[0]?.note).toContain('the image does not know the command rehearse (exit code 2)')
+    expect(after.release.current?.rehearsal).toEqual({
+      result: 'Skipped',
+      message: 'the image does not know the command rehearse (exit code 2)',
+    })
+    expect(after.events.map(({ reason }) => reason)).not.toContain('RehearsalSkipped')
+    expect(summary(replaced)).toMatch(/^idle, Leave/)
+    expect(summary(elsewhere)).toMatch(/^idle, Leave/)
+  })
+
   it('keeps what was compared, or why nothing was, with the release', () => {
     const rehearsed = { backupID: 'a', tables: 2, rows: 30, durationSeconds: 4 }
 

@@ -86,6 +86,7 @@ function continueJob(seen: Draft, before: Operation): ReleasePlan {
     case 'Succeeded':
       return prove(draft, operation, job)
     case 'Failed':
+      if (operation.step === 'Rehearsing' && job.unknown !== undefined && !makesWay) return skipRehearsal(draft, operation, job.unknown)
       if (!lacksCopy(draft, operation, job)) return failJob(draft, operation, failureOf(operation, job))
       return makesWay ? supersede(draft, operation) : waitForCopy(draft, operation, job)
   }
@@ -173,6 +174,14 @@ function prove(draft: Draft, operation: Operation, job: Succeeded): ReleasePlan 
     default:
       return advance(seen, operation)
   }
+}
+
+/** An image of a line that has no such command can be upgraded to all the same: the backup is there, and whoever looks is told. */
+function skipRehearsal(draft: Draft, operation: Operation, end: string): ReleasePlan {
+  const message = clip(`the image does not know the command rehearse (${end})`, keptMessage)
+  const seen = withTarget(draft, (target) => ({ ...target, rehearsal: { result: 'Skipped', message } }))
+  const note = `Release ${operation.id} migrates without a rehearsal: ${message}`
+  return advance(seen, operation, [{ type: 'Warning', reason: 'RehearsalSkipped', action: 'Rehearse', note }])
 }
 
 function withTarget(draft: Draft, change: (target: Release) => Release): Draft {
