@@ -1,6 +1,6 @@
 import { engines } from '../../app/src/db/engine.ts'
 import { type Figure, holds } from '../bench/app-figures.ts'
-import { measureData } from '../bench/data-figures.ts'
+import { recordData } from '../bench/data-record.ts'
 import type { Proof } from './proof.ts'
 
 /** Sizes in MiB, pairs of runs, and engines that 8 GiB are run on; smaller ones say less and take less time. */
@@ -9,18 +9,18 @@ const pairs = Number(process.env['DATA_SPEED_PAIRS'] ?? 1)
 const memoryMiB = Number(process.env['DATA_MEMORY_MIB'] ?? 8192)
 const memoryEngines = (process.env['DATA_MEMORY_ENGINES'] ?? 'postgres').split(',')
 
-/** The bar "Speed" of backup and restore. `make bench-data` prints the same figures. */
+/** The bar "Speed" of backup and restore. Its figures are kept beside those of `make bench-data` too. */
 export const proof: Proof = {
   title: 'Backup and restore beside the raw tools by hand, and memory of our own process',
   run: async (report) => {
     const figures: Figure[] = []
     for (const engine of engines) {
       report(`${engine}, ${speedMiB} MiB`)
-      figures.push(...(await measureData(engine, { mebibytes: speedMiB, pairs })))
+      figures.push(...(await recordData(engine, { mebibytes: speedMiB, pairs })))
     }
     for (const engine of engines.filter((name) => memoryEngines.includes(name))) {
       report(`${engine}, ${memoryMiB} MiB`)
-      figures.push(...(await measureData(engine, { mebibytes: memoryMiB, pairs: 0 })))
+      figures.push(...(await recordData(engine, { mebibytes: memoryMiB, pairs: 0 })))
     }
     const missed = figures.filter((figure) => !holds(figure))
     return {

@@ -78,7 +78,7 @@ export async function* unpack(source: Bytes, { identityFile, signal }: UnpackOpt
       : startPipe([{ command: 'age', args: ['--decrypt', '--identity', identityFile], signal: either }, zstd])
   const feeding = feed(watched, tool, either)
   try {
-    yield* tidily(gather(tool.stdout as Bytes, blockBytes))
+    yield* tidily(tool.stdout as Bytes)
     await endOf({ source: watched, feeding, tool, signal })
   } catch (error) {
     await endOf({ source: watched, feeding, tool, signal })
