@@ -37,11 +37,13 @@ async function containersOf(
   )
 }
 
-/** Waits until a container of a Job runs. */
+/** Waits until a container of a Job runs. Of one that did its work within a second the kubelet may tell only when it is over; nothing of that is left to kill. */
 export async function containerRuns(api: ApiClient, namespace: string, job: string, name: string): Promise<RunningContainer> {
   return await waitFor(
     async () => {
-      const found = (await containersOf(api, namespace, job, name)).find(({ state }) => state?.running !== undefined)
+      const containers = await containersOf(api, namespace, job, name)
+      const found =
+        containers.find(({ state }) => state?.running !== undefined) ?? containers.find(({ state }) => state?.terminated?.exitCode === 0)
       const id = found?.containerID?.split('://')[1]
       return found === undefined || id === undefined ? undefined : { pod: found.pod, id, since: performance.now() }
     },
