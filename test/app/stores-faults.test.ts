@@ -230,6 +230,21 @@ test('a part that was changed on its way is refused by the server', async () => 
   expect(await reallyThere()).toEqual([])
 })
 
+test('an upload whose end was answered to nobody is whole, though the store knows it no more', async () => {
+  const bytes = randomBytes(partBytes + 1000)
+  let ends = 0
+  proxy.plan = (request) => {
+    if (!isComplete(request)) return undefined
+    ends += 1
+    return ends === 1 ? { type: 'loseAnswer' } : { type: 'answer', status: 404, code: 'NoSuchUpload' }
+  }
+
+  await store.write('a/data', body(bytes))
+
+  expect(ends).toBe(2)
+  expect((await buffer(await store.read('a/data'))).equals(bytes)).toBe(true)
+})
+
 test('an object that was changed while it is read is not put together from two', async () => {
   await store.write('a/data', body(Buffer.alloc(3_000_000, 'a')))
   fail(isGet, { type: 'cutAnswer', share: 0.5 }, 1)

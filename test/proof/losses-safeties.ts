@@ -48,7 +48,7 @@ const safeties: readonly Safety[] = [
   {
     name: 'a failed trial is told',
     file: 'operator/src/backup/instance-planner.ts',
-    from: 'lastVerified === undefined && last === undefined) {',
+    from: 'lastVerified === undefined && failedVerification === undefined) {',
     to: 'lastVerified === undefined) {',
     test: restores,
     title: 'that fails is told by the instance',
