@@ -256,10 +256,14 @@ describe.each(kinds)('$kind', ({ open }) => {
 
 describe('a folder', () => {
   test('is not made where the volume is missing: archives would go to the disk of the node', async () => {
-    const store = new FolderStore({ name: 'volume', path: '/nonexistent/volume' })
+    const folder = await mkdtemp(join(tmpdir(), 'notejam-store-'))
+    const path = join(folder, 'volume')
+    const store = new FolderStore({ name: 'volume', path })
 
     await expect(store.create('a/b', '')).rejects.toMatchObject({ code: 'StoreUnavailable', exitCode: 7, failure: 'Missing' })
-    await expect(collect(store.list('a/'))).rejects.toThrow('store volume (/nonexistent/volume): cannot list')
+    await expect(collect(store.list('a/'))).rejects.toThrow(`store volume (${path}): cannot list`)
+    expect(await readdir(folder)).toEqual([])
+    await rm(folder, { recursive: true })
   })
 
   test('what a killed writer left is not listed, and is dropped once it is old', async () => {
