@@ -36,7 +36,7 @@ const blockBytes = 256 * 1024
 /**
  * Compresses and encrypts in constant memory.
  *
- * Ends well only when the source ended well, every byte went through and `age` ended well: a dump that was cut off never looks whole.
+ * Ends well only when the source ended well, every byte went through, and `zstd` and `age` ended well: a dump that was cut off never looks whole.
  */
 export async function* pack(source: Bytes, { recipientsFile, signal, onContent }: PackOptions): AsyncGenerator<Uint8Array> {
   const over = new AbortController()
